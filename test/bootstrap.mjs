@@ -1,0 +1,63 @@
+// Runs a TypeScript entry point on the workspace's own Node, from any Node >= 20 with npm: installs the
+// workspace first when the lockfile has changed since the last time. Plain JavaScript and without
+// dependencies, because nothing is installed yet when it starts.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const bin = join(root, 'node_modules', '.bin');
+const stamp = join(root, 'node_modules', '.tacet', 'installed');
+
+const environment = {
+  ...process.env,
+  PATH: `${bin}:${process.env.PATH ?? ''}`,
+  TURBO_TELEMETRY_DISABLED: '1',
+  DO_NOT_TRACK: '1',
+};
+
+function run(command, args, env = environment) {
+  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', env });
+  if (result.error) {
+    console.error(`tacet: cannot run ${command}: ${result.error.message}`);
+    return 1;
+  }
+  return result.status ?? 1;
+}
+
+function lockfileHash() {
+  return createHash('sha256')
+    .update(readFileSync(join(root, 'pnpm-lock.yaml')))
+    .digest('hex');
+}
+
+function isInstalled(hash) {
+  try {
+    return readFileSync(stamp, 'utf8') === hash;
+  } catch {
+    // No stamp yet: this is a fresh clone.
+    return false;
+  }
+}
+
+function install() {
+  const hash = lockfileHash();
+  if (isInstalled(hash)) return 0;
+  const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  console.error(`tacet: installing the workspace with ${packageManager}`);
+  const args = ['exec', '--yes', `--package=${packageManager}`, '--', 'pnpm', 'install', '--frozen-lockfile'];
+  const status = run('npm', args, { ...process.env, CI: 'true' });
+  if (status !== 0) {
+    console.error('tacet: the installation failed; the reason stands above. It needs npm and its registry.');
+    return status;
+  }
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, hash);
+  return 0;
+}
+
+const [entry, ...args] = process.argv.slice(2);
+process.exitCode =
+  install() || run(join(bin, 'node'), ['--disable-warning=ExperimentalWarning', entry, ...args]);
