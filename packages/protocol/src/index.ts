@@ -1,1 +1,13 @@
-export {};
+export * from './api.ts';
+export * from './conditions.ts';
+export * from './enrolment.ts';
+export * from './error-codes.ts';
+export * from './events.ts';
+export * from './incarnation.ts';
+export * from './manifest.ts';
+export * from './primitives.ts';
+export * from './quiesce.ts';
+export * from './requests.ts';
+export * from './session.ts';
+export * from './verdict.ts';
+export * from './version.ts';

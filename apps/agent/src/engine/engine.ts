@@ -1,0 +1,65 @@
+import type { ContainerState, Health, RestartPolicy } from '@tacet/protocol';
+
+/** A container as the engine knows it. */
+export interface EngineContainer {
+  id: string;
+  name: string;
+  /** As it was asked for (`postgres:17`), not the image's id. */
+  image: string;
+  labels: Readonly<Record<string, string>>;
+  state: ContainerState;
+  health: Health;
+  restartPolicy: RestartPolicy;
+  /** Of its first process, in the guest's PID namespace; 0 when not running. */
+  pid: number;
+  /** `NAME=value`, image defaults included. May hold credentials: never logged. */
+  env: readonly string[];
+  /** Entry point and arguments, as started. May hold credentials: never logged. */
+  command: readonly string[];
+}
+
+export interface ExecRequest {
+  argv: readonly string[];
+  /** Where credentials go: unlike argv it is not in anybody's process list. */
+  env?: Readonly<Record<string, string>>;
+  user?: string;
+}
+
+export interface ExecResult {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+/**
+ * A client kept open in a container, fed line by line. Opened before the stall, because starting a process
+ * in a container takes longer than most holds; and kept, because a lock dies with its session.
+ */
+export interface ExecSession extends AsyncDisposable {
+  /**
+   * Sends one line and answers with the output up to and including the first line that `isLast` accepts.
+   * Rejects when the client ends, or on abort.
+   */
+  ask(line: string, isLast: (line: string) => boolean, signal: AbortSignal): Promise<string[]>;
+}
+
+/**
+ * The Docker daemon, as narrow as Tacet needs it. Every action is idempotent: what is already so is success.
+ * Every call rejects with a TacetError: `engine-unreachable` when the daemon does not answer, `not-found`
+ * for a container that is gone.
+ */
+export interface Engine {
+  version(signal: AbortSignal): Promise<string>;
+  /** All containers, the stopped ones included. */
+  containers(signal: AbortSignal): Promise<EngineContainer[]>;
+  start(containerId: string, signal: AbortSignal): Promise<void>;
+  /** Gives the container `graceMs` to end by itself before it is killed. */
+  stop(containerId: string, graceMs: number, signal: AbortSignal): Promise<void>;
+  pause(containerId: string, signal: AbortSignal): Promise<void>;
+  unpause(containerId: string, signal: AbortSignal): Promise<void>;
+  setRestartPolicy(containerId: string, policy: RestartPolicy, signal: AbortSignal): Promise<void>;
+  exec(containerId: string, request: ExecRequest, signal: AbortSignal): Promise<ExecResult>;
+  openSession(containerId: string, request: ExecRequest, signal: AbortSignal): Promise<ExecSession>;
+  /** Yields whenever a container changed. Ends by throwing when the daemon goes away, or on abort. */
+  changes(signal: AbortSignal): AsyncIterable<void>;
+}

@@ -1,0 +1,78 @@
+import type { ServiceEvidence } from '@tacet/protocol';
+import { describe, expect, it } from 'vitest';
+import { type BackupObservation, judge } from './verdict.ts';
+
+const db: ServiceEvidence = {
+  stack: 'shop',
+  service: 'db',
+  containerId: 'id-db',
+  method: 'postgres',
+  prepareMs: 20,
+  holdStartedAt: 100,
+  heldAt: 110,
+  thawedAt: 400,
+  intactUntilThaw: true,
+};
+
+const proven: BackupObservation = {
+  plan: { waves: [], uncovered: [] },
+  notHeldBecause: undefined,
+  holdConfirmedAt: 120,
+  backupRequestedAt: 121,
+  mode: 'snapshot',
+  snapshotSeenAt: 380,
+  snapshotLine: "INFO: creating vzdump archive '/var/lib/vz/dump/x.tar.zst'",
+  thawSentAt: 381,
+  leaseLeftMs: 29_000,
+  thaw: { releasedBy: 'controller', thawed: true, services: [db], failures: [] },
+};
+
+const thaw = (more: Partial<NonNullable<BackupObservation['thaw']>>) => ({ ...proven.thaw!, ...more });
+
+describe('a verdict', () => {
+  it('is app, with its proof, when the hold spans the snapshot', () => {
+    expect(judge(proven)).toMatchObject({
+      consistency: 'app',
+      proof: { holdConfirmedAt: 120, backupRequestedAt: 121, snapshotSeenAt: 380, thawSentAt: 381 },
+      services: [db],
+    });
+  });
+
+  it.each<[string, Partial<BackupObservation>, 'crash' | 'unknown', string]>([
+    ['nothing was held', { notHeldBecause: 'the agent is not connected' }, 'crash', 'NotHeld'],
+    ['the hold was never confirmed', { holdConfirmedAt: undefined }, 'crash', 'NotHeld'],
+    ['Proxmox fell back to suspend mode', { mode: 'suspend' }, 'crash', 'NoSnapshot'],
+    ['the guest was found stopped', { mode: 'stop' }, 'crash', 'NoSnapshot'],
+    ['the backup was requested before the hold', { backupRequestedAt: 119 }, 'crash', 'HeldTooLate'],
+    ['the snapshot line was never seen', { snapshotSeenAt: undefined }, 'unknown', 'SnapshotNotSeen'],
+    ['the thaw was sent before the snapshot was seen', { thawSentAt: 379 }, 'crash', 'ThawedTooEarly'],
+    ['nobody saw the thaw', { thaw: undefined }, 'unknown', 'ThawNotSeen'],
+    ['nobody knows what was left of the lease', { leaseLeftMs: undefined }, 'unknown', 'ThawNotSeen'],
+    ['the lease expired first', { thaw: thaw({ releasedBy: 'lease-expired' }) }, 'crash', 'HoldLost'],
+    ['the agent was restarted', { thaw: thaw({ releasedBy: 'agent-restarted' }) }, 'crash', 'HoldLost'],
+    ['there was no hold to end', { thaw: thaw({ releasedBy: null, services: [] }) }, 'crash', 'HoldLost'],
+    [
+      'a service was no longer held',
+      { thaw: thaw({ services: [db, { ...db, service: 'cache', intactUntilThaw: false }] }) },
+      'crash',
+      'ServiceNotHeld',
+    ],
+    [
+      'nobody checked a service',
+      { thaw: thaw({ services: [{ ...db, intactUntilThaw: null }] }) },
+      'crash',
+      'ServiceNotHeld',
+    ],
+    ['nothing runs in the guest', { thaw: thaw({ services: [] }) }, 'crash', 'NothingHeld'],
+  ])('is not app when %s', (_, change, consistency, reason) => {
+    expect(judge({ ...proven, ...change })).toMatchObject({ consistency, reason, proof: null });
+  });
+
+  it('names what was left out, and still is app for the rest', () => {
+    const uncovered = [{ stack: 'shop', service: 'tmp', reason: 'label tacet.method=none' }];
+    expect(judge({ ...proven, plan: { waves: [], uncovered } })).toMatchObject({
+      consistency: 'app',
+      uncovered,
+    });
+  });
+});

@@ -1,0 +1,87 @@
+import type { QuiescePlan, RequestResult, Verdict } from '@tacet/protocol';
+
+/**
+ * What the controller saw of one backup, moment by moment. A moment that did not happen is undefined. All
+ * times are the controller's.
+ */
+export interface BackupObservation {
+  plan: QuiescePlan | undefined;
+  /** Why nothing was held, where nothing was. */
+  notHeldBecause: string | undefined;
+  holdConfirmedAt: number | undefined;
+  backupRequestedAt: number | undefined;
+  /** The mode that vzdump worked in, as its log says; it may not be the one that was asked for. */
+  mode: 'snapshot' | 'suspend' | 'stop' | undefined;
+  snapshotSeenAt: number | undefined;
+  snapshotLine: string | undefined;
+  thawSentAt: number | undefined;
+  leaseLeftMs: number | undefined;
+  thaw: RequestResult<'thaw'> | undefined;
+}
+
+/**
+ * `app` needs every link of the chain: held → requested → snapshot seen → thaw sent, ended by that thaw and
+ * by nothing else, every service still held until then. A link that is known to be broken makes it `crash`;
+ * one that nobody saw makes it `unknown`.
+ */
+export function judge(seen: BackupObservation): Verdict {
+  const { holdConfirmedAt, backupRequestedAt, snapshotSeenAt, snapshotLine, thawSentAt, leaseLeftMs, thaw } =
+    seen;
+  const say = (consistency: Verdict['consistency'], reason: string, message: string): Verdict => ({
+    consistency,
+    reason,
+    message,
+    proof: null,
+    services: thaw?.services ?? [],
+    uncovered: seen.plan?.uncovered ?? [],
+  });
+
+  if (seen.notHeldBecause !== undefined) return say('crash', 'NotHeld', seen.notHeldBecause);
+  if (holdConfirmedAt === undefined) return say('crash', 'NotHeld', 'no hold was confirmed');
+  if (seen.mode !== undefined && seen.mode !== 'snapshot') {
+    return say(
+      'crash',
+      'NoSnapshot',
+      `Proxmox VE worked in ${seen.mode} mode: the hold cannot span the whole copy`,
+    );
+  }
+  if (backupRequestedAt === undefined || snapshotSeenAt === undefined || snapshotLine === undefined) {
+    return say('unknown', 'SnapshotNotSeen', 'the task log never showed that the snapshot exists');
+  }
+  if (backupRequestedAt < holdConfirmedAt) {
+    return say('crash', 'HeldTooLate', 'the backup was requested before everything was held');
+  }
+  if (thawSentAt === undefined || thaw === undefined || leaseLeftMs === undefined) {
+    return say(
+      'unknown',
+      'ThawNotSeen',
+      'nobody saw how the hold ended; its lease may have expired before the snapshot',
+    );
+  }
+  if (thawSentAt < snapshotSeenAt) {
+    return say('crash', 'ThawedTooEarly', 'the thaw was sent before the snapshot was seen');
+  }
+  if (thaw.releasedBy !== 'controller') {
+    return say(
+      'crash',
+      'HoldLost',
+      `the hold had ended before the thaw: ${thaw.releasedBy ?? 'nothing was held'}`,
+    );
+  }
+  const lost = thaw.services.find((service) => service.intactUntilThaw !== true);
+  if (lost)
+    return say('crash', 'ServiceNotHeld', `${lost.stack}/${lost.service} was no longer held at the thaw`);
+  if (thaw.services.length === 0)
+    return say('crash', 'NothingHeld', 'the guest runs nothing that could be held');
+
+  return {
+    ...say('app', 'HoldSpansSnapshot', describeCover(thaw.services.length, seen.plan?.uncovered.length ?? 0)),
+    proof: { holdConfirmedAt, backupRequestedAt, snapshotSeenAt, snapshotLine, thawSentAt, leaseLeftMs },
+  };
+}
+
+function describeCover(held: number, uncovered: number): string {
+  const services = held === 1 ? '1 service was' : `${held} services were`;
+  const left = uncovered === 0 ? '' : `; ${uncovered} left out by label`;
+  return `${services} held from before the request until after the snapshot${left}`;
+}

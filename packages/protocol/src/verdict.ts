@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { consistencySchema, durationMsSchema, epochMsSchema } from './primitives.ts';
+import { serviceEvidenceSchema } from './quiesce.ts';
+
+/**
+ * Why a hold is known to span the snapshot. All times by the controller's clock, and each is a moment the
+ * controller itself saw, so no two clocks are ever compared.
+ */
+export const proofSchema = z.object({
+  /** The agent's answer "held" had arrived. */
+  holdConfirmedAt: epochMsSchema,
+  /** After that, Proxmox was asked for the backup: no snapshot can be older. */
+  backupRequestedAt: epochMsSchema,
+  /** A poll of the task log showed a line that comes only after the snapshot. */
+  snapshotSeenAt: epochMsSchema,
+  snapshotLine: z.string(),
+  /** After that, the thaw was sent. */
+  thawSentAt: epochMsSchema,
+  /** The agent's answer: it was this thaw that ended the hold, and every service was still held then. */
+  leaseLeftMs: durationMsSchema,
+});
+export type Proof = z.infer<typeof proofSchema>;
+
+export const verdictSchema = z.object({
+  consistency: consistencySchema,
+  /** One CamelCase word for programs. */
+  reason: z.string(),
+  /** A sentence for people. */
+  message: z.string(),
+  proof: proofSchema.nullable(),
+  services: z.array(serviceEvidenceSchema),
+  uncovered: z.array(z.object({ stack: z.string(), service: z.string(), reason: z.string() })),
+});
+export type Verdict = z.infer<typeof verdictSchema>;
