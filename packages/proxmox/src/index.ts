@@ -1,1 +1,35 @@
-export {};
+export { connect, type ProxmoxClient } from './client.ts';
+export type { CallOptions, ConnectionOptions, Params } from './transport.ts';
+export type { Trust } from './trust.ts';
+export {
+  ForbiddenError,
+  InvalidParametersError,
+  MissingError,
+  NotImplementedError,
+  ProxmoxError,
+  type ProxmoxErrorCode,
+  ServerError,
+  TaskFailedError,
+  TrustError,
+  UnauthorizedError,
+  UnexpectedAnswerError,
+  UnreachableError,
+} from './errors.ts';
+export type { ClusterApi, GuestResource } from './cluster.ts';
+export { holdsPrivilege, type Permissions } from './permissions.ts';
+export type { DestroyOptions, GuestRef, GuestStatus, LxcApi, RestoreOptions, Snapshot } from './lxc.ts';
+export { type LxcConfig, type MountPoint, parseProperties } from './lxc-config.ts';
+export type {
+  ListedStorage,
+  StorageApi,
+  StorageStatus,
+  Volume,
+  VolumeAttributes,
+  VolumeRef,
+} from './storage.ts';
+export { parseUpid, type Upid, type UpidParts, upidSchema } from './upid.ts';
+export type { ListedTask, TaskFilter, TaskLine, TasksApi, TaskStatus } from './tasks.ts';
+export { followTask, type FollowOptions, type TaskPoll } from './follow-task.ts';
+export { requireSuccess, type TaskOutcome, taskOutcome, waitForTask } from './task-outcome.ts';
+export { type VzdumpApi, type VzdumpDefaults, type VzdumpMode, type VzdumpOptions } from './vzdump.ts';
+export { parseVzdumpLine, type VzdumpEvent } from './vzdump-log.ts';

@@ -1,0 +1,72 @@
+import * as z from 'zod';
+import { MissingError } from './errors.ts';
+import { permissionsSchema } from './permissions.ts';
+import type { CallOptions, Transport } from './transport.ts';
+import { flag, numeric, vmid } from './values.ts';
+
+const version = z.object({ version: z.string(), release: z.string() });
+
+const node = z.object({
+  node: z.string(),
+  status: z.string(),
+  ssl_fingerprint: z.string().optional(),
+});
+
+const guest = z.object({
+  vmid,
+  type: z.enum(['lxc', 'qemu']),
+  node: z.string(),
+  name: z.string().optional(),
+  /** `running`, `stopped`; `unknown` while the node does not report. */
+  status: z.string().default('unknown'),
+  template: flag.default(false),
+  lock: z.string().optional(),
+});
+export type GuestResource = z.output<typeof guest>;
+
+export type ClusterApi = ReturnType<typeof clusterApi>;
+
+export function clusterApi(transport: Transport) {
+  const guests = (options: CallOptions = {}): Promise<GuestResource[]> =>
+    transport.call({
+      ...options,
+      method: 'GET',
+      path: ['cluster', 'resources'],
+      params: { type: 'vm' },
+      answer: z.array(guest),
+    });
+  return {
+    version: (options: CallOptions = {}) =>
+      transport.call({ ...options, method: 'GET', path: ['version'], answer: version }),
+
+    nodes: (options: CallOptions = {}) =>
+      transport.call({ ...options, method: 'GET', path: ['nodes'], answer: z.array(node) }),
+
+    /** The guests that the token may see: `VM.Audit` decides. */
+    guests,
+
+    /**
+     * Where a guest is now. Never keep the answer: migration and HA move guests.
+     * @throws MissingError when no such guest can be seen
+     */
+    async resolveNode(vmid: number, options: CallOptions = {}): Promise<GuestResource> {
+      const found = (await guests(options)).find((candidate) => candidate.vmid === vmid);
+      if (found !== undefined) return found;
+      const hint = `It does not exist, or the token lacks VM.Audit on /vms/${vmid}.`;
+      throw new MissingError(`no guest ${vmid} to be seen in the cluster`, { hint });
+    },
+
+    /** The lowest VMID that is free now; nothing reserves it. */
+    nextId: (options: CallOptions = {}) =>
+      transport.call({ ...options, method: 'GET', path: ['cluster', 'nextid'], answer: numeric }),
+
+    /** The caller's own; ask `holdsPrivilege` about it. */
+    permissions: (options: CallOptions = {}) =>
+      transport.call({
+        ...options,
+        method: 'GET',
+        path: ['access', 'permissions'],
+        answer: permissionsSchema,
+      }),
+  };
+}
