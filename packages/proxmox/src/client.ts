@@ -18,7 +18,7 @@ export interface ProxmoxClient extends AsyncDisposable {
 /**
  * A client of one node's API with one token. Opens no connection by itself. The server is always verified,
  * before anything, the token included, is sent to it.
- * @throws TacetError `PVE_BAD_CONNECTION` for options that cannot work
+ * @throws TacetError `pve-bad-connection` for options that cannot work
  */
 export function connect(options: ConnectionOptions): ProxmoxClient {
   const transport = openTransport(options);

@@ -1,16 +1,16 @@
 import { TacetError, type TacetErrorOptions } from '@tacet/runtime';
 
 export type ProxmoxErrorCode =
-  | 'PVE_UNAUTHORIZED'
-  | 'PVE_FORBIDDEN'
-  | 'PVE_MISSING'
-  | 'PVE_INVALID_PARAMETERS'
-  | 'PVE_NOT_IMPLEMENTED'
-  | 'PVE_UNREACHABLE'
-  | 'PVE_UNTRUSTED'
-  | 'PVE_SERVER_ERROR'
-  | 'PVE_UNEXPECTED_ANSWER'
-  | 'PVE_TASK_FAILED';
+  | 'pve-unauthorized'
+  | 'pve-forbidden'
+  | 'pve-missing'
+  | 'pve-invalid-parameters'
+  | 'pve-not-implemented'
+  | 'pve-unreachable'
+  | 'pve-untrusted'
+  | 'pve-server-error'
+  | 'pve-unexpected-answer'
+  | 'pve-task-failed';
 
 export interface ProxmoxErrorContext extends Omit<TacetErrorOptions, 'code'> {
   /** True when what was asked for may have begun although this error says it failed. Default false. */
@@ -34,7 +34,7 @@ export class UnauthorizedError extends ProxmoxError {
   constructor(message: string, context: ProxmoxErrorContext = {}) {
     const hint =
       'Check the token id and secret, and that neither the token nor its user is expired or disabled.';
-    super('PVE_UNAUTHORIZED', message, { hint, ...context });
+    super('pve-unauthorized', message, { hint, ...context });
   }
 }
 
@@ -51,7 +51,7 @@ export class ForbiddenError extends ProxmoxError {
       path === undefined
         ? undefined
         : `Grant ${privileges} on ${path} to the user and to its token: a token has what both have.`;
-    super('PVE_FORBIDDEN', message, { hint, ...context });
+    super('pve-forbidden', message, { hint, ...context });
     this.path = path;
     this.privileges = privileges?.split('|') ?? [];
   }
@@ -60,7 +60,7 @@ export class ForbiddenError extends ProxmoxError {
 /** The guest, node, storage, snapshot or volume that was named is not there. Proxmox answers 500. */
 export class MissingError extends ProxmoxError {
   constructor(message: string, context: ProxmoxErrorContext = {}) {
-    super('PVE_MISSING', message, context);
+    super('pve-missing', message, context);
   }
 }
 
@@ -70,7 +70,7 @@ export class InvalidParametersError extends ProxmoxError {
   readonly errors: Readonly<Record<string, string>>;
 
   constructor(message: string, errors: Readonly<Record<string, string>>, context: ProxmoxErrorContext = {}) {
-    super('PVE_INVALID_PARAMETERS', message, context);
+    super('pve-invalid-parameters', message, context);
     this.errors = errors;
   }
 }
@@ -78,14 +78,14 @@ export class InvalidParametersError extends ProxmoxError {
 /** 501: no such path in this version. */
 export class NotImplementedError extends ProxmoxError {
   constructor(message: string, context: ProxmoxErrorContext = {}) {
-    super('PVE_NOT_IMPLEMENTED', message, context);
+    super('pve-not-implemented', message, context);
   }
 }
 
 /** Nobody answered: refused, no route, no name, a time-out, a lost connection, 595 or 596. */
 export class UnreachableError extends ProxmoxError {
   constructor(message: string, context: ProxmoxErrorContext = {}) {
-    super('PVE_UNREACHABLE', message, { retryable: true, ...context });
+    super('pve-unreachable', message, { retryable: true, ...context });
   }
 }
 
@@ -94,7 +94,7 @@ export class TrustError extends ProxmoxError {
   constructor(message: string, context: ProxmoxErrorContext = {}) {
     const hint =
       "Compare with the fingerprint shown under the node's System → Certificates, then update the pin.";
-    super('PVE_UNTRUSTED', message, { hint, ...context });
+    super('pve-untrusted', message, { hint, ...context });
   }
 }
 
@@ -103,7 +103,7 @@ export class ServerError extends ProxmoxError {
   readonly status: number;
 
   constructor(message: string, status: number, context: ProxmoxErrorContext = {}) {
-    super('PVE_SERVER_ERROR', message, context);
+    super('pve-server-error', message, context);
     this.status = status;
   }
 }
@@ -111,13 +111,13 @@ export class ServerError extends ProxmoxError {
 /** An answer that is not what this endpoint of Proxmox VE gives. */
 export class UnexpectedAnswerError extends ProxmoxError {
   constructor(message: string, context: ProxmoxErrorContext = {}) {
-    super('PVE_UNEXPECTED_ANSWER', message, context);
+    super('pve-unexpected-answer', message, context);
   }
 }
 
 /** A task that was started and ended badly. */
 export class TaskFailedError extends ProxmoxError {
   constructor(message: string, context: ProxmoxErrorContext = {}) {
-    super('PVE_TASK_FAILED', message, context);
+    super('pve-task-failed', message, context);
   }
 }

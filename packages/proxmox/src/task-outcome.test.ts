@@ -47,7 +47,7 @@ describe('how a task ended', () => {
     expect(outcomeOf(scenario)).toMatchObject({
       status: 'failed',
       exitstatus: 'unexpected status',
-      error: { code: 'PVE_TASK_FAILED', message: expect.stringContaining(cause) },
+      error: { code: 'pve-task-failed', message: expect.stringContaining(cause) },
     });
   });
 

@@ -69,7 +69,7 @@ describe('an answer that is lost', () => {
     await using server = await startServer(() => 'hang-up');
     await using client = server.client();
     expect(await failure(client.lxc.start(guest))).toMatchObject({
-      code: 'PVE_UNREACHABLE',
+      code: 'pve-unreachable',
       retryable: true,
       mayHaveStarted: true,
     });
@@ -127,7 +127,7 @@ describe('an answer that Proxmox does not give', () => {
     await using server = await startServer(() => ({ body: { data: 'not a upid' } }));
     await using client = server.client();
     expect(await failure(client.lxc.start(guest))).toMatchObject({
-      code: 'PVE_UNEXPECTED_ANSWER',
+      code: 'pve-unexpected-answer',
       mayHaveStarted: true,
     });
   });

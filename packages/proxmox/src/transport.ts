@@ -108,7 +108,7 @@ function parseConnection(options: ConnectionOptions): z.output<typeof connection
   if (parsed.success) return parsed.data;
   // Only where and what: the value itself may be the secret.
   const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  throw new TacetError(`not a usable connection: ${issues.join('; ')}`, { code: 'PVE_BAD_CONNECTION' });
+  throw new TacetError(`not a usable connection: ${issues.join('; ')}`, { code: 'pve-bad-connection' });
 }
 
 function toRequest(

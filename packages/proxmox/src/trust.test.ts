@@ -23,7 +23,7 @@ async function attempt(server: TestServer, trust: Trust): Promise<unknown> {
 
 const rejectedUnseen = {
   status: 'rejected',
-  reason: expect.objectContaining({ code: 'PVE_UNTRUSTED', mayHaveStarted: false, retryable: false }),
+  reason: expect.objectContaining({ code: 'pve-untrusted', mayHaveStarted: false, retryable: false }),
 };
 const NOTHING_REACHED = { read: rejectedUnseen, change: rejectedUnseen, requests: 0, receivedBytes: 0 };
 
@@ -119,7 +119,7 @@ describe('options that would not verify are refused', () => {
   it.each(bad)('%s', (_what, change) => {
     const options = { url: 'https://pve1:8006', token: TOKEN, trust: { ca: 'system' }, ...change };
     const attempt = (): unknown => Reflect.apply(connect, undefined, [options]);
-    expect(attempt).toThrow(expect.objectContaining({ code: 'PVE_BAD_CONNECTION' }));
+    expect(attempt).toThrow(expect.objectContaining({ code: 'pve-bad-connection' }));
     expect(attempt).not.toThrow(/top-secret|5ec2e7aa/);
   });
 });

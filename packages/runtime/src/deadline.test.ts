@@ -13,7 +13,7 @@ describe('withDeadline', () => {
     expect(deadline.signal.reason).toBeInstanceOf(DeadlineError);
     expect(deadline.signal.reason).toMatchObject({
       message: 'the checkpoint of db took longer than 500 ms',
-      code: 'DEADLINE',
+      code: 'deadline-exceeded',
       retryable: true,
     });
   });

@@ -6,7 +6,11 @@ export class DeadlineError extends TacetError {
   readonly afterMs: number;
 
   constructor(what: string, afterMs: number, options: { cause?: unknown } = {}) {
-    super(`${what} took longer than ${afterMs} ms`, { code: 'DEADLINE', retryable: true, ...options });
+    super(`${what} took longer than ${afterMs} ms`, {
+      code: 'deadline-exceeded',
+      retryable: true,
+      ...options,
+    });
     this.what = what;
     this.afterMs = afterMs;
   }

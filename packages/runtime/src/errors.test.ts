@@ -5,10 +5,10 @@ class EngineError extends TacetError {}
 
 describe('TacetError', () => {
   it('is told apart by its code, in subclasses too', () => {
-    const error = new EngineError('no engine', { code: 'ENGINE_GONE', hint: 'Start Docker.' });
+    const error = new EngineError('no engine', { code: 'engine-gone', hint: 'Start Docker.' });
     expect(error).toMatchObject({ name: 'EngineError', retryable: false, hint: 'Start Docker.' });
     expect(TacetError.is(error)).toBe(true);
-    expect(TacetError.is(error, 'ENGINE_GONE')).toBe(true);
+    expect(TacetError.is(error, 'engine-gone')).toBe(true);
     expect(TacetError.is(error, 'OTHER')).toBe(false);
     expect(TacetError.is(new Error('x'))).toBe(false);
   });
@@ -17,7 +17,7 @@ describe('TacetError', () => {
 describe('describeError', () => {
   it('puts the chain on one line, outermost first', () => {
     const socket = new Error('connect ENOENT /run/docker.sock');
-    const error = new EngineError('cannot list containers', { code: 'X', cause: socket });
+    const error = new EngineError('cannot list containers', { code: 'x', cause: socket });
     expect(describeError(error)).toBe('cannot list containers ← connect ENOENT /run/docker.sock');
   });
 

@@ -1,5 +1,5 @@
 export interface TacetErrorOptions {
-  /** Stable, upper-case with underscores: what callers and operators match on. */
+  /** Stable, in kebab-case: what callers and operators match on. */
   readonly code: string;
   /** Whether the same call can succeed later with nothing changed by a person. Default false. */
   readonly retryable?: boolean;

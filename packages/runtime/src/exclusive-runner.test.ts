@@ -95,8 +95,8 @@ describe('ExclusiveRunner', () => {
     const waiting = runner.run('shop', () => Promise.resolve());
     let closed = false;
     const closing = runner.close().then(() => (closed = true));
-    await expect(waiting).rejects.toMatchObject({ code: 'CLOSED' });
-    await expect(runner.run('blog', () => Promise.resolve())).rejects.toMatchObject({ code: 'CLOSED' });
+    await expect(waiting).rejects.toMatchObject({ code: 'closed' });
+    await expect(runner.run('blog', () => Promise.resolve())).rejects.toMatchObject({ code: 'closed' });
     expect(closed).toBe(false);
     cleanedUp.resolve();
     await closing;

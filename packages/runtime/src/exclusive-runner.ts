@@ -45,7 +45,7 @@ export class ExclusiveRunner<Key = string> {
 
   /** Aborts what runs, turns away what waits and what comes, and waits for the end of all of it. */
   async close(
-    reason: unknown = new TacetError('no longer accepting work', { code: 'CLOSED' }),
+    reason: unknown = new TacetError('no longer accepting work', { code: 'closed' }),
   ): Promise<void> {
     this.#closing.abort(reason);
     await Promise.all(this.#tails.values());

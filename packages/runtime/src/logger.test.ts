@@ -43,12 +43,12 @@ describe('the logger', () => {
   it('spells an error out with its causes and one stack', () => {
     const { log, lines } = capture();
     const cause = new Error('connect ECONNREFUSED', { cause: new Error('no route') });
-    log.error('backup failed', { error: new TacetError('node unreachable', { code: 'UNREACHABLE', cause }) });
+    log.error('backup failed', { error: new TacetError('node unreachable', { code: 'unreachable', cause }) });
     const [line] = lines();
     expect(line?.['error']).toMatchObject({
       name: 'TacetError',
       message: 'node unreachable',
-      code: 'UNREACHABLE',
+      code: 'unreachable',
       causes: [{ message: 'connect ECONNREFUSED' }, { message: 'no route' }],
     });
     expect(JSON.stringify(line).match(/logger\.test\.ts/g)).toHaveLength(1);
