@@ -23,4 +23,15 @@ describe('Undo', () => {
     });
     await undo[Symbol.asyncDispose]();
   });
+
+  it('hands its steps over, and then owes nothing', async () => {
+    const log: string[] = [];
+    const undo = new Undo();
+    undo.defer(() => log.push('unmount'));
+    const kept = undo.release();
+    await undo[Symbol.asyncDispose]();
+    expect(log).toEqual([]);
+    await kept[Symbol.asyncDispose]();
+    expect(log).toEqual(['unmount']);
+  });
 });

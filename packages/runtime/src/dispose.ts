@@ -10,6 +10,13 @@ export class Undo implements AsyncDisposable {
     this.#steps.push(step);
   }
 
+  /** Hands the steps over to whoever keeps what was made; this one then has nothing left to do. */
+  release(): Undo {
+    const kept = new Undo();
+    kept.#steps.push(...this.#steps.splice(0));
+    return kept;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const failures: unknown[] = [];
     for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {

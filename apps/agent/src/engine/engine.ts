@@ -37,8 +37,9 @@ export interface ExecResult {
  */
 export interface ExecSession extends AsyncDisposable {
   /**
-   * Sends one line and answers with the output up to and including the first line that `isLast` accepts.
-   * Rejects when the client ends, or on abort.
+   * Sends one line (or several, joined by newlines) and answers with the output up to and including the first
+   * line that `isLast` accepts. Rejects when the client ends, or on abort, which ends the session: a late
+   * answer could not be told from the next question's.
    */
   ask(line: string, isLast: (line: string) => boolean, signal: AbortSignal): Promise<string[]>;
 }

@@ -1,0 +1,234 @@
+import { join } from 'node:path';
+import type { GuestStatus, Incarnation } from '@tacet/protocol';
+import { type Clock, type Logger, systemClock, TacetError } from '@tacet/runtime';
+import type { AgentConfig } from './config.ts';
+import type { Engine } from './engine/engine.ts';
+import { watchEngine } from './engine-watch.ts';
+import type { GuestHost } from './guest/guest.ts';
+import { identityOrGrace } from './heal/grace.ts';
+import { type FoundOnStart, healCandidate, recordOfThisCopy, whyHeal } from './heal/heal-decision.ts';
+import { type HealRecord, HealRecordFile } from './heal/heal-record.ts';
+import { Healer } from './heal/healer.ts';
+import { Journal } from './journal/journal.ts';
+import { QuiesceCoordinator } from './quiesce/coordinator.ts';
+import { DatabaseProber } from './readiness/database-prober.ts';
+import { keepReadiness } from './readiness/readiness-loop.ts';
+import { StatusBoard } from './readiness/status-board.ts';
+import { EventLog } from './session/event-log.ts';
+import { IdentityHolder } from './session/identity-state.ts';
+import { IdentityStore } from './session/identity-store.ts';
+import { requestAnswerer } from './session/requests.ts';
+import { keepSession } from './session/session-loop.ts';
+import { agentVersion } from './version.ts';
+import { Wakeup } from './wakeup.ts';
+
+export interface AgentOptions {
+  engine: Engine;
+  guestHost: GuestHost;
+  config: AgentConfig;
+  log: Logger;
+  /** The configured one unless given. */
+  stateDir?: string;
+  clock?: Clock;
+  /** Uniform in [0, 1). */
+  random?: () => number;
+}
+
+/** A running agent. Its disposal is its orderly end: it thaws what is held, and then goes. */
+export interface Agent extends AsyncDisposable {
+  readonly bootId: string;
+  readonly incarnation: Incarnation;
+  status(): GuestStatus;
+  /** @returns how to stop listening. */
+  onStatus(listener: () => void): () => void;
+  /** Rejects when a part of the agent ends that should not; resolves after the disposal. */
+  readonly running: Promise<void>;
+}
+
+/** Where the journal lives in the state directory. */
+export const journalDirOf = (stateDir: string): string => join(stateDir, 'journal');
+
+/**
+ * Puts the agent together and starts it. It thaws first: whatever an earlier process has left held is being
+ * released when this resolves, before anything that could fail for another reason.
+ */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { engine, guestHost, config, log, clock = systemClock, random = Math.random } = options;
+  const stateDir = options.stateDir ?? config.stateDir;
+  const { missingRestartPolicy } = config;
+  const journal = new Journal(journalDirOf(stateDir), { logger: log, clock });
+  const events = new EventLog({ clock, log });
+  const coordinator = new QuiesceCoordinator({
+    engine,
+    host: guestHost,
+    journal,
+    agentVersion,
+    emit: (event) => events.add(event),
+    clock,
+    logger: log,
+    leaseCeilingMs: config.leaseCeilingMs,
+  });
+  const file = new HealRecordFile(journalDirOf(stateDir), { log, clock });
+  const healWakeup = new Wakeup(clock);
+  const healer = new Healer({
+    engine,
+    journal,
+    clock,
+    policy: { missingRestartPolicy },
+    events,
+    wakeup: healWakeup,
+    log,
+    file,
+  });
+  const { found, heal } = await recoverAndDecide({ coordinator, guestHost, journal, file, healer, log });
+  const { bootId, incarnation } = found;
+  events.emit('agent.started', `agent ${agentVersion} started`, { agentVersion, bootId });
+
+  const stop = new AbortController();
+  const { signal } = stop;
+  const identity = new IdentityHolder();
+  const board = new StatusBoard({ quiesceState: () => coordinator.state, events, clock });
+  const readinessWakeup = new Wakeup(clock);
+  coordinator.onStateChange((state) => {
+    board.touch();
+    // During a hold readiness would only be in the way: a thaw's end is what it wants to see.
+    if (state === 'idle' || coordinator.unthawed.length > 0) readinessWakeup.notify();
+    if (state === 'prepared') healer.forget();
+  });
+  identity.onChange(() => readinessWakeup.notify());
+  healer.onChange(() => readinessWakeup.notify());
+  const onEngineChange = (): void => {
+    healWakeup.notify();
+    readinessWakeup.notify();
+  };
+
+  const loops = [
+    watchEngine({ engine, onChange: onEngineChange, clock, random, log }, signal),
+    keepReadiness(
+      {
+        engine,
+        prober: new DatabaseProber(engine, clock),
+        board,
+        wakeup: readinessWakeup,
+        quiesce: () => ({ state: coordinator.state, unthawed: coordinator.unthawed }),
+        onQuiesceChange: (listener) => coordinator.onStateChange(listener),
+        heal: () => healer.view,
+        identity: () => identity.state,
+        missingRestartPolicy,
+        clock,
+        log,
+      },
+      signal,
+    ),
+    keepSession(
+      {
+        agentVersion,
+        bootId,
+        incarnation,
+        status: board,
+        events,
+        answer: requestAnswerer({
+          prepare: async (params) => {
+            refuseWhileIncomplete(healer);
+            return await coordinator.prepare(params);
+          },
+          hold: (params) => coordinator.hold(params),
+          renew: (params) => coordinator.renew(params),
+          thaw: (params) => coordinator.thaw(params),
+          plan: (_params, within) => coordinator.plan(within),
+        }),
+        clock,
+        log,
+        identities: new IdentityStore(stateDir, { log, clock }),
+        identity,
+        random,
+      },
+      signal,
+    ),
+    healWhenDue(),
+  ];
+
+  async function healWhenDue(): Promise<void> {
+    if (heal === undefined) return;
+    await identityOrGrace(identity, config.healGraceMs, clock, signal);
+    await healer.run(heal.manifest, heal.armed, heal.because, signal);
+  }
+
+  const running = settled(loops, signal);
+  return {
+    bootId,
+    incarnation,
+    status: () => board.current(),
+    onStatus: (listener) => board.onChange(listener),
+    running,
+    async [Symbol.asyncDispose]() {
+      await coordinator[Symbol.asyncDispose]();
+      stop.abort(new TacetError('the agent ends', { code: 'internal' }));
+      // Its failure is told to whoever watches `running`; the end has to be orderly all the same.
+      await Promise.allSettled(loops);
+    },
+  };
+}
+
+interface Recoverable {
+  coordinator: QuiesceCoordinator;
+  guestHost: GuestHost;
+  journal: Journal;
+  file: HealRecordFile;
+  healer: Healer;
+  log: Logger;
+}
+
+/** Reads what an earlier process has left, thaws it, and says whether this copy must be healed. */
+async function recoverAndDecide(parts: Recoverable) {
+  const { coordinator, healer } = parts;
+  let found: FoundOnStart;
+  let armed: HealRecord | undefined;
+  try {
+    found = await look(parts);
+    const candidate = healCandidate(found);
+    if (candidate) armed = await healer.arm(candidate, found.incarnation.vmid);
+  } catch (error) {
+    // Whatever is wrong with the rest of the guest: what is held is thawed.
+    await coordinator.recover();
+    throw error;
+  }
+  const because = whyHeal(found, await coordinator.recover());
+  if (armed === undefined) {
+    const done = recordOfThisCopy(found);
+    if (done) healer.recall(done);
+    return { found, heal: undefined };
+  }
+  if (because === undefined || found.manifest === undefined) {
+    await healer.disarm(armed);
+    return { found, heal: undefined };
+  }
+  healer.expect(found.manifest);
+  return { found, heal: { manifest: found.manifest, armed, because } };
+}
+
+async function look({ guestHost, journal, file }: Recoverable): Promise<FoundOnStart> {
+  const [bootId, incarnation, manifest, record] = await Promise.all([
+    guestHost.bootId(),
+    guestHost.incarnation(),
+    journal.readManifest(),
+    file.read(),
+  ]);
+  return { bootId, incarnation, manifest, record };
+}
+
+function refuseWhileIncomplete({ view }: Healer): void {
+  if (!view.isIncomplete) return;
+  throw new TacetError('the guest is still healing: a manifest of now would not be what must come back', {
+    code: 'wrong-state',
+    retryable: true,
+  });
+}
+
+async function settled(loops: readonly Promise<void>[], signal: AbortSignal): Promise<void> {
+  try {
+    await Promise.all(loops);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

@@ -1,0 +1,22 @@
+import { agentVersion } from '../version.ts';
+import type { Command } from './command.ts';
+import { enroll } from './enroll.ts';
+import { plan } from './plan.ts';
+import { run } from './run.ts';
+import { status } from './status.ts';
+import { thaw } from './thaw.ts';
+
+export const commands: Readonly<Record<string, { argumentCount: number; run: Command }>> = {
+  run: { argumentCount: 0, run },
+  enroll: { argumentCount: 1, run: enroll },
+  status: { argumentCount: 0, run: status },
+  plan: { argumentCount: 0, run: plan },
+  thaw: { argumentCount: 0, run: thaw },
+  version: {
+    argumentCount: 0,
+    run: async () => {
+      process.stdout.write(`${agentVersion}\n`);
+      return 0;
+    },
+  },
+};

@@ -1,0 +1,94 @@
+import type { PlannableService } from '@tacet/core';
+import type { ManifestService } from '@tacet/protocol';
+import type { EngineContainer } from '../engine/engine.ts';
+
+/** Labels that Docker Compose v2 puts on every container (seen with Compose 2.26 and 2.32). */
+const projectLabel = 'com.docker.compose.project';
+const serviceLabel = 'com.docker.compose.service';
+const numberLabel = 'com.docker.compose.container-number';
+const dependsOnLabel = 'com.docker.compose.depends_on';
+const oneOffLabel = 'com.docker.compose.oneoff';
+
+/** A container in its place. */
+export interface DiscoveredService {
+  stack: string;
+  service: string;
+  dependsOn: ManifestService['dependsOn'];
+  container: EngineContainer;
+}
+
+/**
+ * Which container is what. One without compose's labels is a stack of its own; so is a one-off
+ * (`compose run`), which belongs to no service. Replicas are told apart by their number.
+ */
+export function discover(containers: readonly EngineContainer[]): DiscoveredService[] {
+  return containers.map(placeOf).toSorted((one, other) => keyOf(one).localeCompare(keyOf(other)));
+}
+
+/** What a plan covers: what runs now. What is paused or stopped is still already. */
+export function plannable(services: readonly DiscoveredService[]): PlannableService[] {
+  return services
+    .filter(({ container }) => container.state === 'running')
+    .map(({ stack, service, dependsOn, container }) => ({
+      stack,
+      service,
+      containerId: container.id,
+      image: container.image,
+      dependsOn: dependsOn.map((dependency) => dependency.service),
+      labels: container.labels,
+    }));
+}
+
+/** What must come back: every container, with the state it is in. */
+export function manifestServices(services: readonly DiscoveredService[]): ManifestService[] {
+  return services.map(({ stack, service, dependsOn, container }) => ({
+    stack,
+    service,
+    containerId: container.id,
+    containerName: container.name,
+    image: container.image,
+    state: container.state,
+    health: container.health,
+    restartPolicy: container.restartPolicy,
+    dependsOn,
+  }));
+}
+
+function placeOf(container: EngineContainer): DiscoveredService {
+  const { labels, name } = container;
+  const stack = labels[projectLabel];
+  const service = labels[serviceLabel];
+  if (stack === undefined || service === undefined || labels[oneOffLabel]?.toLowerCase() === 'true') {
+    return { stack: name, service: name, dependsOn: [], container };
+  }
+  const number = labels[numberLabel] ?? '1';
+  return {
+    stack,
+    service: number === '1' ? service : `${service}-${number}`,
+    dependsOn: parseDependsOn(labels[dependsOnLabel] ?? ''),
+    container,
+  };
+}
+
+/** `db:service_healthy:false,cache:service_started:true`: service, condition, whether it restarts along. */
+function parseDependsOn(label: string): ManifestService['dependsOn'] {
+  return label
+    .split(',')
+    .filter((entry) => entry !== '')
+    .map((entry) => {
+      const [service = '', condition] = entry.split(':');
+      return { service, condition: isCondition(condition) ? condition : 'service_started' };
+    });
+}
+
+type DependencyCondition = ManifestService['dependsOn'][number]['condition'];
+
+function isCondition(word: string | undefined): word is DependencyCondition {
+  return (
+    word === 'service_started' || word === 'service_healthy' || word === 'service_completed_successfully'
+  );
+}
+
+function keyOf({ stack, service }: DiscoveredService): string {
+  return `${stack}/${service}`;
+}

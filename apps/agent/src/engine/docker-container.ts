@@ -1,0 +1,35 @@
+import {
+  type ContainerState,
+  containerStateSchema,
+  healthSchema,
+  restartPolicySchema,
+} from '@tacet/protocol';
+import type { ContainerInspectInfo } from 'dockerode';
+import type { EngineContainer } from './engine.ts';
+
+/** Docker's `GET /containers/{id}/json` as Tacet sees a container. */
+export function toEngineContainer(info: ContainerInspectInfo): EngineContainer {
+  const { State: state, Config: config } = info;
+  const health = healthSchema.safeParse(state.Health?.Status);
+  const restartPolicy = restartPolicySchema.safeParse(info.HostConfig.RestartPolicy?.Name);
+  return {
+    id: info.Id,
+    name: info.Name.replace(/^\//, ''),
+    image: config.Image,
+    labels: config.Labels ?? {},
+    state: toState(state.Status),
+    // Absent where there is no check; an old daemon may leave out the whole object.
+    health: health.success ? health.data : 'none',
+    // Docker writes the absence of a policy as `no` or as an empty string.
+    restartPolicy: restartPolicy.success ? restartPolicy.data : 'no',
+    pid: state.Pid,
+    env: config.Env ?? [],
+    command: [info.Path, ...info.Args],
+  };
+}
+
+function toState(status: string): ContainerState {
+  const state = containerStateSchema.safeParse(status);
+  // A word that is not known cannot be acted upon: treated as gone for good, which nothing tries to start.
+  return state.success ? state.data : 'dead';
+}

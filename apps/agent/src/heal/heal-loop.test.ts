@@ -1,0 +1,143 @@
+import type { Manifest, ManifestService } from '@tacet/protocol';
+import { ManualClock, silentLogger } from '@tacet/runtime';
+import { describe, expect, it } from 'vitest';
+import { discover, manifestServices } from '../discovery/compose.ts';
+import type { MemoryContainerSpec } from '../memory.ts';
+import { MemoryEngine } from '../memory.ts';
+import { EventLog } from '../session/event-log.ts';
+import { Wakeup } from '../wakeup.ts';
+import { heal, type HealRound } from './heal-loop.ts';
+
+const soon = () => AbortSignal.timeout(5_000);
+
+/** A stack as it was, and the engine of the guest that was restored from its backup. */
+async function restored(
+  containers: readonly MemoryContainerSpec[],
+  change: (services: ManifestService[]) => void = () => undefined,
+) {
+  const clock = new ManualClock();
+  const original = new MemoryEngine({ containers, clock });
+  const services = manifestServices(discover(await original.containers(soon())));
+  change(services);
+  const manifest: Manifest = {
+    version: 1,
+    operationId: 'op',
+    takenAt: 0,
+    bootId: 'boot',
+    incarnation: { vmid: 101, macs: [], machineId: 'm', hostname: 'h' },
+    agentVersion: '0',
+    engineVersion: '26',
+    services,
+  };
+  return { clock, engine: MemoryEngine.fromCapture(original.capture(), { clock }), manifest };
+}
+
+function startHeal({ clock, engine, manifest }: Awaited<ReturnType<typeof restored>>) {
+  const events = new EventLog({ clock, log: silentLogger });
+  const rounds: HealRound[] = [];
+  const stop = new AbortController();
+  const healed = heal(
+    {
+      engine,
+      manifest,
+      clock,
+      events,
+      policy: { missingRestartPolicy: 'unless-stopped' },
+      journal: { recordRestartPolicyChange: async () => undefined },
+      wakeup: new Wakeup(clock),
+      log: silentLogger,
+      onRound: (round) => rounds.push(round),
+    },
+    stop.signal,
+  );
+  const messages = () => events.pending(0).map(({ event }) => `${event.type}: ${event.message}`);
+  return { healed, rounds, messages, stop };
+}
+
+const db: MemoryContainerSpec = { stack: 'shop', service: 'db', image: 'postgres:17' };
+
+describe('heal', () => {
+  it('waits for the health of what others need, and starts these then', async () => {
+    const guest = await restored([
+      { ...db, healthyAfterMs: 30_000 },
+      { stack: 'shop', service: 'app', image: 'app', dependsOn: ['db:service_healthy'] },
+    ]);
+    const { healed, rounds, messages } = startHeal(guest);
+    const stateOf = async (name: string) =>
+      (await guest.engine.containers(soon())).find(({ id }) => id === guest.engine.idOf(name))?.state;
+    await guest.clock.advance(20_000);
+    expect(await stateOf('shop/db')).toBe('running');
+    expect(await stateOf('shop/app')).toBe('exited');
+    expect(rounds.at(-1)?.isIncomplete).toBe(true);
+    await guest.clock.advance(20_000);
+    expect(await healed).toEqual([]);
+    expect(await stateOf('shop/app')).toBe('running');
+    expect(messages().filter((message) => message.includes('started'))).toHaveLength(2);
+  });
+
+  it('tries a container that does not start again and again, ever more slowly, and then says so', async () => {
+    const guest = await restored([db, { stack: 'shop', service: 'web', image: 'nginx' }]);
+    const error = new Error('port is already allocated');
+    guest.engine.inject({ call: 'start', containerId: guest.engine.idOf('shop/web'), effect: error });
+    const { healed, messages } = startHeal(guest);
+    await guest.clock.advance(10_000);
+    const early = messages().filter((message) => message.startsWith('heal.step-failed')).length;
+    expect(early).toBeGreaterThan(1);
+    expect(early).toBeLessThan(6);
+    await guest.clock.advance(20 * 60_000);
+    const findings = await healed;
+    expect(findings).toMatchObject([{ stack: 'shop', service: 'web' }]);
+    expect(findings[0]?.because).toContain('start was tried 10 times');
+    expect(messages().filter((message) => message.startsWith('heal.step-failed'))).toHaveLength(10);
+  });
+
+  it('does not fight with an operator who stops what has come back, while it waits for another', async () => {
+    const guest = await restored([
+      { stack: 'shop', service: 'web', image: 'nginx' },
+      { ...db, healthyAfterMs: 300_000 },
+    ]);
+    const { rounds, stop, healed } = startHeal(guest);
+    await guest.clock.advance(60_000);
+    await guest.engine.stop(guest.engine.idOf('shop/web'), 0, soon());
+    await guest.clock.advance(60_000);
+    const web = (await guest.engine.containers(soon())).find(({ name }) => name === 'shop-web-1');
+    expect(web?.state).toBe('exited');
+    expect(rounds.at(-1)?.isIncomplete).toBe(false);
+    stop.abort(new Error('enough'));
+    await expect(healed).rejects.toThrow('enough');
+  });
+
+  it('waits for an engine that is not up yet', async () => {
+    const guest = await restored([db]);
+    const comeUp = guest.engine.inject({ call: 'containers', effect: new Error('connect ENOENT') });
+    const { healed, rounds } = startHeal(guest);
+    await guest.clock.advance(60_000);
+    expect(rounds.at(-1)?.isIncomplete).toBe(true);
+    comeUp();
+    await guest.clock.advance(5_000);
+    expect(await healed).toEqual([]);
+  });
+
+  it('finds a container that was created anew by its name', async () => {
+    const guest = await restored([db], (services) => {
+      for (const service of services) service.containerId = 'the-one-before';
+    });
+    const { healed } = startHeal(guest);
+    await guest.clock.advance(5_000);
+    expect(await healed).toEqual([]);
+    expect((await guest.engine.containers(soon()))[0]?.state).toBe('running');
+  });
+
+  it('gives up a step that hangs, and the others do not wait for it for ever', async () => {
+    const guest = await restored([db, { stack: 'shop', service: 'web', image: 'nginx' }]);
+    guest.engine.inject({
+      call: 'start',
+      containerId: guest.engine.idOf('shop/web'),
+      effect: 'hang',
+      times: 1,
+    });
+    const { healed } = startHeal(guest);
+    await guest.clock.advance(120_000);
+    expect(await healed).toEqual([]);
+  });
+});

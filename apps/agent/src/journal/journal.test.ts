@@ -1,0 +1,122 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ManualClock, silentLogger } from '@tacet/runtime';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { VersionedDocument } from './document.ts';
+import { Journal } from './journal.ts';
+import type { QuiesceRecord } from './schemas.ts';
+
+const record: QuiesceRecord = {
+  version: 1,
+  operationId: 'op-1',
+  state: 'held',
+  bootId: 'boot-1',
+  armedAt: 1,
+  lease: { grantedAt: 1, expiresAt: 2, ceilingAt: 3 },
+  holds: [
+    { stack: 'shop', service: 'db', containerId: 'c1', method: 'postgres', cgroup: '/sys/fs/cgroup/c1' },
+  ],
+};
+
+let directory: string;
+beforeEach(async () => void (directory = await mkdtemp(join(tmpdir(), 'tacet-journal-'))));
+afterEach(() => rm(directory, { recursive: true }));
+
+describe('the journal', () => {
+  it('gives a fresh process what the last one wrote', async () => {
+    await new Journal(join(directory, 'not', 'yet')).writeQuiesce(record);
+    expect(await new Journal(join(directory, 'not', 'yet')).readQuiesce()).toEqual({
+      kind: 'present',
+      value: record,
+    });
+  });
+
+  it('is empty at first', async () => {
+    const journal = new Journal(directory);
+    expect(await journal.readQuiesce()).toEqual({ kind: 'absent' });
+    expect(await journal.readManifest()).toBeUndefined();
+    expect(await journal.readRestartPolicyChanges()).toEqual([]);
+  });
+
+  it.each([
+    ['torn', JSON.stringify(record).slice(0, 60)],
+    ['emptied', ''],
+    ['of another shape', '{"version":1,"state":"asleep"}'],
+    ['without a version', '{"state":"held"}'],
+  ])('sets a file aside that is %s, and goes on', async (_what, content) => {
+    await writeFile(join(directory, 'quiesce.json'), content);
+    const journal = new Journal(directory, { clock: new ManualClock(0) });
+    const result = await journal.readQuiesce();
+    const setAside = join(directory, 'quiesce.json.corrupt-1970-01-01T000000.000Z');
+    expect(result).toEqual({ kind: 'corrupt', setAside });
+    expect(await readFile(setAside, 'utf8')).toBe(content);
+    await journal.writeQuiesce(record);
+    expect(await journal.readQuiesce()).toEqual({ kind: 'present', value: record });
+  });
+
+  it('neither reads nor overwrites what a newer agent has written', async () => {
+    const newer = '{"version":2,"lots":"more"}';
+    await writeFile(join(directory, 'quiesce.json'), newer);
+    const journal = new Journal(directory);
+    expect(await journal.readQuiesce()).toEqual({ kind: 'too-new', version: 2 });
+    await expect(journal.writeQuiesce(record)).rejects.toMatchObject({ code: 'unsupported-version' });
+    expect(await readFile(join(directory, 'quiesce.json'), 'utf8')).toBe(newer);
+  });
+
+  it('leaves no temporary file behind, and refuses to write what it could not read again', async () => {
+    const journal = new Journal(directory);
+    await journal.writeQuiesce(record);
+    await expect(journal.writeQuiesce({ ...record, operationId: '' })).rejects.toThrow();
+    expect(await readdir(directory)).toEqual(['quiesce.json']);
+    expect(await journal.readQuiesce()).toEqual({ kind: 'present', value: record });
+  });
+
+  it('remembers the first restart policy of a container once per container', async () => {
+    const journal = new Journal(directory);
+    const change = { containerId: 'c1', stack: 's', service: 'web', changedAt: 5 } as const;
+    await journal.recordRestartPolicyChange({ ...change, previous: 'no', policy: 'unless-stopped' });
+    await journal.recordRestartPolicyChange({
+      ...change,
+      containerId: 'c2',
+      previous: 'no',
+      policy: 'always',
+    });
+    await journal.recordRestartPolicyChange({ ...change, previous: 'no', policy: 'always' });
+    expect(
+      (await new Journal(directory).readRestartPolicyChanges()).map(({ containerId, policy }) => [
+        containerId,
+        policy,
+      ]),
+    ).toEqual([
+      ['c2', 'always'],
+      ['c1', 'always'],
+    ]);
+  });
+});
+
+describe('an old document', () => {
+  const schema = z.object({ version: z.literal(3), name: z.string(), size: z.number() });
+  const open = (path: string): VersionedDocument<z.infer<typeof schema>> =>
+    new VersionedDocument({
+      path,
+      schema,
+      version: 3,
+      converters: {
+        1: (old) => ({ version: 2, name: z.object({ title: z.string() }).parse(old).title }),
+        2: (old) => ({ ...z.object({ name: z.string() }).parse(old), version: 3, size: 0 }),
+      },
+      logger: silentLogger,
+      now: () => 0,
+    });
+
+  it('is converted step by step to what this agent knows', async () => {
+    const path = join(directory, 'thing.json');
+    await writeFile(path, '{"version":1,"title":"x"}');
+    expect(await open(path).read()).toEqual({
+      kind: 'present',
+      value: { version: 3, name: 'x', size: 0 },
+    });
+  });
+});

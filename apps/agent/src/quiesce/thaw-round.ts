@@ -1,0 +1,62 @@
+import type { ServiceFailure } from '@tacet/protocol';
+import { backoff, type Clock, describeError, type Logger, runWithin } from '@tacet/runtime';
+import type { ServiceHold } from './method.ts';
+
+/** For one attempt at one container; a start of a stopped one takes the longest. */
+const attemptMs = 5_000;
+
+/** How long a wave keeps the next one waiting: an engine that hangs must not keep the rest frozen. */
+const waveMs = 1_000;
+
+const retryDelays = { baseMs: 500, capMs: 30_000 };
+
+export interface ThawPorts {
+  clock: Clock;
+  logger: Logger;
+  onThawed: (hold: ServiceHold) => void;
+}
+
+/** What did not thaw, with the reason. */
+export type Unthawed = Map<ServiceHold, ServiceFailure>;
+
+/** One attempt at everything, the last wave first. Never throws. */
+export async function thawAll(waves: readonly ServiceHold[][], ports: ThawPorts): Promise<Unthawed> {
+  const unthawed: Unthawed = new Map();
+  const attempts: Promise<void>[] = [];
+  for (const wave of waves.toReversed()) {
+    const ofWave = Promise.all(wave.map((hold) => attempt(hold, unthawed, ports)));
+    attempts.push(ofWave.then(() => undefined));
+    const patience = new AbortController();
+    await Promise.race([
+      ofWave,
+      ports.clock.sleep(waveMs, patience.signal).catch(() => undefined), // the wave was quicker
+    ]);
+    patience.abort();
+  }
+  await Promise.all(attempts);
+  return unthawed;
+}
+
+/** Tries again, for ever, until everything is thawed; rejects only on abort. `unthawed` shrinks meanwhile. */
+export async function thawStubborn(unthawed: Unthawed, ports: ThawPorts, signal: AbortSignal): Promise<void> {
+  for (const delayMs of backoff(retryDelays)) {
+    if (unthawed.size === 0) return;
+    await ports.clock.sleep(delayMs, signal);
+    await Promise.all([...unthawed.keys()].map((hold) => attempt(hold, unthawed, ports)));
+  }
+}
+
+async function attempt(hold: ServiceHold, unthawed: Unthawed, ports: ThawPorts): Promise<void> {
+  const { stack, service } = hold.record;
+  const { clock, logger } = ports;
+  try {
+    await runWithin(undefined, attemptMs, `thawing ${stack}/${service}`, (signal) => hold.thaw(signal), {
+      clock,
+    });
+    unthawed.delete(hold);
+    ports.onThawed(hold);
+  } catch (error) {
+    logger.error('not thawed yet', { ...hold.record, error });
+    unthawed.set(hold, { stack, service, phase: 'thaw', message: describeError(error) });
+  }
+}

@@ -1,0 +1,101 @@
+import { agentFrameSchema, controllerFrameSchema, protocolVersion } from '@tacet/protocol';
+import type { AgentFrame, ControllerFrame } from '@tacet/protocol';
+import { deferred, TacetError } from '@tacet/runtime';
+import { type RawData, WebSocket } from 'ws';
+import { z } from 'zod';
+import { connectPinned, type PinnedController } from './pinned-tls.ts';
+
+export interface FrameListener {
+  onFrame(frame: ControllerFrame): void;
+  /** Something that is no frame of this protocol version; `received` is undefined when it is not even JSON. */
+  onInvalid(problem: string, received: unknown): void;
+}
+
+/** One WebSocket that carries frames, each parsed by its schema on receipt and before it is sent. */
+export interface Connection extends Disposable {
+  /** Silently dropped once the connection is closed: whoever sends learns it from `closed`. */
+  send(frame: AgentFrame): void;
+  /** Handed over but not yet on the wire. */
+  readonly backlogBytes: number;
+  /** Why it ended. Never rejects. */
+  readonly closed: Promise<string>;
+}
+
+const maxFrameBytes = 1024 * 1024;
+
+/** @throws TacetError `node-unreachable`, `unauthorized` (another certificate), `unsupported-version`. */
+export async function dial(
+  controller: PinnedController,
+  listener: FrameListener,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const tls = await connectPinned(controller, signal);
+  const url = new URL('/agent/v1/session', controller.controllerUrl);
+  url.protocol = 'wss:';
+  const socket = new WebSocket(url, [protocolVersion], {
+    createConnection: () => tls,
+    perMessageDeflate: false,
+    maxPayload: maxFrameBytes,
+  });
+  const closed = deferred<string>();
+  let failure: Error | undefined;
+  socket.on('error', (error) => (failure = error));
+  socket.on('close', (code, reason) =>
+    closed.resolve(
+      failure?.message ??
+        `closed by the controller (${code}${reason.length > 0 ? ` ${reason.toString()}` : ''})`,
+    ),
+  );
+  socket.on('message', (data, isBinary) => receive(data, isBinary, listener));
+  const onAbort = (): void => socket.terminate();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await opened(socket, closed.promise, controller);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+  return {
+    closed: closed.promise,
+    get backlogBytes() {
+      return socket.bufferedAmount;
+    },
+    send(frame) {
+      const text = JSON.stringify(agentFrameSchema.parse(frame));
+      if (socket.readyState === WebSocket.OPEN) socket.send(text);
+    },
+    [Symbol.dispose]: () => socket.terminate(),
+  };
+}
+
+async function opened(
+  socket: WebSocket,
+  closed: Promise<string>,
+  { controllerUrl }: PinnedController,
+): Promise<void> {
+  const open = new Promise<undefined>((resolve) => {
+    socket.once('open', () => resolve(undefined));
+  });
+  const why = await Promise.race([open, closed]);
+  if (why === undefined) return;
+  throw new TacetError(`the controller at ${controllerUrl} did not open a session: ${why}`, {
+    code: why.includes('subprotocol') ? 'unsupported-version' : 'node-unreachable',
+    retryable: true,
+  });
+}
+
+function receive(data: RawData, isBinary: boolean, listener: FrameListener): void {
+  if (isBinary || !Buffer.isBuffer(data)) {
+    listener.onInvalid('a binary frame', undefined);
+    return;
+  }
+  let received: unknown;
+  try {
+    received = JSON.parse(data.toString('utf8'));
+  } catch {
+    listener.onInvalid('not JSON', undefined);
+    return;
+  }
+  const frame = controllerFrameSchema.safeParse(received);
+  if (frame.success) listener.onFrame(frame.data);
+  else listener.onInvalid(z.prettifyError(frame.error), received);
+}

@@ -1,0 +1,30 @@
+import type { Problem } from '@tacet/protocol';
+import { TacetError } from '@tacet/runtime';
+import { type ExitCode, exitCodes } from './exit-codes.ts';
+
+/** Ends the command, with a message for people and a code for scripts. */
+export class CliError extends TacetError {
+  readonly exitCode: ExitCode;
+
+  constructor(
+    message: string,
+    exitCode: ExitCode,
+    options: { code: string; hint?: string; cause?: unknown },
+  ) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Somebody answered, and said no. */
+export function refused({ detail, code, hint }: Problem): CliError {
+  return new CliError(detail, exitCodes.failed, { code, ...(hint !== undefined && { hint }) });
+}
+
+export function unreachable(url: string, cause: unknown): CliError {
+  return new CliError(`the controller at ${url} cannot be reached`, exitCodes.unreachable, {
+    code: 'controller-unreachable',
+    hint: 'Is it running? Its address is in the file that --controller names.',
+    cause,
+  });
+}

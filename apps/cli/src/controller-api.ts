@@ -1,0 +1,119 @@
+import { problemSchema } from '@tacet/protocol';
+import { Agent } from 'undici';
+import { z } from 'zod';
+import { CliError, refused, unreachable } from './cli-error.ts';
+import type { ControllerAccess } from './controller-file.ts';
+import { exitCodes } from './exit-codes.ts';
+import { pinnedConnector } from './pinned-connector.ts';
+
+/** What commands need of a controller. @throws CliError from both. */
+export interface ControllerApi {
+  get<Schema extends z.ZodType>(schema: Schema, path: string, signal: AbortSignal): Promise<z.output<Schema>>;
+  post<Schema extends z.ZodType>(
+    schema: Schema,
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<z.output<Schema>>;
+}
+
+/** For one answer; longer than the longest wait for an event. */
+const TIMEOUT_MS = 45_000;
+
+/** The HTTP API over a connection that is pinned to the controller's certificate. */
+export class HttpControllerApi implements ControllerApi, AsyncDisposable {
+  readonly #access: ControllerAccess;
+  readonly #agent: Agent;
+
+  constructor(access: ControllerAccess) {
+    this.#access = access;
+    this.#agent = new Agent({
+      connect: pinnedConnector(access.fingerprint),
+      headersTimeout: TIMEOUT_MS,
+      bodyTimeout: TIMEOUT_MS,
+    });
+  }
+
+  get<Schema extends z.ZodType>(
+    schema: Schema,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<z.output<Schema>> {
+    return this.#call(schema, 'GET', path, undefined, signal);
+  }
+
+  post<Schema extends z.ZodType>(
+    schema: Schema,
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<z.output<Schema>> {
+    return this.#call(schema, 'POST', path, JSON.stringify(body), signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  async #call<Schema extends z.ZodType>(
+    schema: Schema,
+    method: 'GET' | 'POST',
+    path: string,
+    body: string | undefined,
+    signal: AbortSignal,
+  ): Promise<z.output<Schema>> {
+    const { url, token } = this.#access;
+    let status: number;
+    let text: string;
+    try {
+      const answer = await this.#agent.request({
+        origin: new URL(url).origin,
+        path: `/api/v1${path}`,
+        method,
+        signal,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+        },
+        ...(body !== undefined && { body }),
+      });
+      status = answer.statusCode;
+      text = await answer.body.text();
+    } catch (error) {
+      signal.throwIfAborted();
+      throw unreachable(url, error);
+    }
+    return parseAnswer(schema, status, text);
+  }
+}
+
+function parseAnswer<Schema extends z.ZodType>(
+  schema: Schema,
+  status: number,
+  text: string,
+): z.output<Schema> {
+  const json = parseJson(text);
+  if (status >= 200 && status < 300) {
+    const parsed = schema.safeParse(json);
+    if (parsed.success) return parsed.data;
+    throw strange(status, new Error(z.prettifyError(parsed.error)));
+  }
+  const problem = problemSchema.safeParse(json);
+  throw problem.success ? refused(problem.data) : strange(status, undefined);
+}
+
+function strange(status: number, cause: unknown): CliError {
+  return new CliError(`not the answer of a controller (status ${status})`, exitCodes.failed, {
+    code: 'unexpected-answer',
+    hint: 'Controller and tacet may differ in version: tacet status shows the controller’s.',
+    cause,
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // not a controller's answer: the schema that it is given to says so
+  }
+}

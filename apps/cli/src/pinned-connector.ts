@@ -1,0 +1,28 @@
+import { TLSSocket } from 'node:tls';
+import { buildConnector } from 'undici';
+
+/** Connections to whoever shows this one certificate, before the token or anything else is sent. */
+export function pinnedConnector(fingerprint: string): buildConnector.connector {
+  const connect = buildConnector({
+    allowH2: false,
+    // A resumed session shows no certificate to compare.
+    maxCachedSessions: 0,
+    // The chain proves nothing here: the certificate is its own authority, and the comparison below decides.
+    rejectUnauthorized: false,
+  });
+  return (options, callback) => {
+    connect(options, (...[error, socket]) => {
+      if (error !== null) {
+        callback(error, null);
+        return;
+      }
+      const shown = socket instanceof TLSSocket ? socket.getPeerX509Certificate()?.fingerprint256 : undefined;
+      if (shown === fingerprint) {
+        callback(null, socket);
+        return;
+      }
+      socket.destroy();
+      callback(new Error(`it shows another certificate than the pinned one: ${shown ?? 'none'}`), null);
+    });
+  };
+}

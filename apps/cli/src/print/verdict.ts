@@ -1,0 +1,47 @@
+import type { Backup, Proof, ServiceEvidence, Verdict } from '@tacet/protocol';
+import { bytesOf, durationOf, timeOf } from './moment.ts';
+import { table } from './table.ts';
+
+/** A backup's verdict in plain words, with the proof and what it cost each service. */
+export function verdictLines({ verdict, volid, sizeBytes }: Backup): string[] {
+  const size = sizeBytes === null ? '' : ` (${bytesOf(sizeBytes)})`;
+  return [
+    `Backup   ${volid}${size}`,
+    `Verdict  ${verdict.consistency}-consistent: ${verdict.message}`,
+    ...(verdict.proof === null ? [] : ['', 'Proof', ...proofLines(verdict.proof)]),
+    ...stallLines(verdict.services),
+    ...uncoveredLines(verdict),
+  ];
+}
+
+/** Moments that the controller itself saw, in their order; none of them is the guest's word alone. */
+function proofLines(proof: Proof): string[] {
+  const left = durationOf(proof.leaseLeftMs);
+  return [
+    `  ${timeOf(proof.holdConfirmedAt)}  everything was held`,
+    `  ${timeOf(proof.backupRequestedAt)}  Proxmox VE was asked for the backup: no snapshot can be older`,
+    `  ${timeOf(proof.snapshotSeenAt)}  its log showed that the snapshot exists: ${proof.snapshotLine}`,
+    `  ${timeOf(proof.thawSentAt)}  the thaw was sent, with ${left} of the lease left; it and nothing else ended the hold`,
+  ];
+}
+
+/** The time in which a service's writes were blocked, from the first lock to the thaw. */
+export function stallOf(service: ServiceEvidence): number | undefined {
+  return service.thawedAt === null ? undefined : service.thawedAt - service.holdStartedAt;
+}
+
+function stallLines(services: readonly ServiceEvidence[]): string[] {
+  if (services.length === 0) return [];
+  const rows = services.map((service) => {
+    const stall = stallOf(service);
+    const words = stall === undefined ? 'not seen thawed' : durationOf(stall);
+    return [`${service.stack}/${service.service}`, service.method, words];
+  });
+  const [header = '', ...lines] = table(['service', 'method', 'writes stalled'], rows);
+  return ['', `  ${header}`, ...lines.map((line) => `  ${line}`)];
+}
+
+function uncoveredLines({ uncovered }: Verdict): string[] {
+  if (uncovered.length === 0) return [];
+  return ['', 'Not held', ...uncovered.map((one) => `  ${one.stack}/${one.service}: ${one.reason}`)];
+}

@@ -1,0 +1,164 @@
+import { problemSchema } from '@tacet/protocol';
+import { silentLogger, systemClock } from '@tacet/runtime';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { EventLog } from '../event-log.ts';
+import { Enrolment } from '../gateway/enrolment.ts';
+import { Roster } from '../gateway/roster.ts';
+import { Operations } from '../jobs/operations.ts';
+import { hashSecret } from '../secrets.ts';
+import { openStore, type Store } from '../store/open-store.ts';
+import { FakeAgents } from '../testing/fake-agents.ts';
+import { fakeNodes, FakeNode, goodBackup } from '../testing/fake-node.ts';
+import { FakeQuiesce } from '../testing/fake-quiesce.ts';
+import { createApi } from './app.ts';
+
+describe('the HTTP API', () => {
+  let api: OpenAPIHono;
+  let store: Store;
+  let node: FakeNode;
+  let operations: Operations;
+
+  beforeEach(async () => {
+    const clock = systemClock;
+    const log = silentLogger;
+    store = await openStore(':memory:');
+    const events = new EventLog({ events: store.events, clock, log });
+    const roster = new Roster();
+    const quiesce = new FakeQuiesce(clock);
+    const agents = new FakeAgents(quiesce, clock);
+    node = new FakeNode(clock, quiesce.journal);
+    const limits = {
+      prepareDeadlineMs: 1_000,
+      holdDeadlineMs: 1_000,
+      leaseMs: 5_000,
+      maxHoldMs: 5_000,
+      backupDeadlineMs: 5_000,
+      restoreDeadlineMs: 5_000,
+      readyDeadlineMs: 5_000,
+    };
+    const ports = { agents, nodes: fakeNodes(node, [101, 102]), clock, limits };
+    operations = new Operations({
+      store,
+      events,
+      clock,
+      log,
+      backup: { ...ports, random: () => 0 },
+      restore: { ...ports, orders: store.restoreOrders },
+    });
+    const enrolment = new Enrolment({
+      store,
+      events,
+      clock,
+      roster,
+      controller: () => ({ url: 'https://127.0.0.1:1', fingerprint: Array(32).fill('AA').join(':') }),
+      ttlMs: 1_000,
+    });
+    api = createApi({
+      version: '0.1.0',
+      tokenHash: hashSecret('token'),
+      store,
+      events,
+      roster,
+      enrolment,
+      operations,
+      simulation: { nodes: ['pve1'], isSimulated: () => true },
+      log,
+      signal: new AbortController().signal,
+    });
+    return async () => {
+      await operations[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    };
+  });
+
+  async function call(
+    method: string,
+    path: string,
+    body?: unknown,
+    authorization = 'Bearer token',
+  ): Promise<{ status: number; type: string | null; body: unknown }> {
+    const headers = { authorization, ...(body !== undefined && { 'content-type': 'application/json' }) };
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    const answer = await api.request(path, { method, headers, ...(body !== undefined && { body: text }) });
+    return {
+      status: answer.status,
+      type: answer.headers.get('content-type'),
+      body: await answer.json(),
+    };
+  }
+
+  async function refusal(...args: Parameters<typeof call>): Promise<[number, string]> {
+    const answer = await call(...args);
+    expect(answer.type).toBe('application/problem+json');
+    const problem = problemSchema.parse(answer.body);
+    expect(problem.status).toBe(answer.status);
+    return [problem.status, problem.code];
+  }
+
+  it.each(['', 'Bearer', 'Bearer wrong', 'Basic token', 'token'])(
+    'refuses the credentials %o',
+    async (auth) => {
+      expect(await refusal('GET', '/api/v1/guests', undefined, auth)).toEqual([401, 'unauthorized']);
+    },
+  );
+
+  it('answers health and its own description to anybody', async () => {
+    expect(await call('GET', '/healthz', undefined, '')).toMatchObject({ status: 200 });
+    expect(await call('GET', '/api/v1/openapi.json', undefined, '')).toMatchObject({ status: 200 });
+  });
+
+  it('describes every route that it has', async () => {
+    const { body } = await call('GET', '/api/v1/openapi.json');
+    const { paths } = body as { paths: Record<string, Record<string, unknown>> };
+    const described = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    const served = api.routes
+      .filter(({ method, path }) => method !== 'ALL' && path !== '/api/v1/openapi.json')
+      .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
+    expect(described.toSorted()).toEqual([...new Set(served)].toSorted());
+    expect(described.length).toBeGreaterThan(10);
+  });
+
+  it.each([
+    ['GET', '/api/v1/nowhere', undefined, 404, 'not-found'],
+    ['GET', '/api/v1/guests/999', undefined, 404, 'not-found'],
+    ['GET', '/api/v1/operations/none', undefined, 404, 'not-found'],
+    ['POST', '/api/v1/guests/101/restores', { to: 201 }, 404, 'not-found'],
+    ['GET', '/api/v1/guests/7', undefined, 400, 'invalid-input'],
+    ['GET', '/api/v1/guests/abc', undefined, 400, 'invalid-input'],
+    ['POST', '/api/v1/guests/101/backups', { storage: 7 }, 400, 'invalid-input'],
+    ['POST', '/api/v1/guests/101/backups', '{', 400, 'invalid-input'],
+    ['POST', '/api/v1/guests/101/restores', {}, 400, 'invalid-input'],
+    ['POST', '/api/v1/guests/101/backups', { storage: 'x'.repeat(70_000) }, 400, 'invalid-input'],
+    ['GET', '/api/v1/events?limit=0', undefined, 400, 'invalid-input'],
+    ['POST', '/api/v1/agents/enroll', { secret: 'x' }, 400, 'invalid-input'],
+  ])('answers %s %s %j with %i %s', async (method, path, body, status, code) => {
+    expect(await refusal(method, path, body)).toEqual([status, code]);
+  });
+
+  it('starts one operation on a guest at a time', async () => {
+    node.will([() => systemClock.sleep(200), ...goodBackup]);
+    expect(await call('POST', '/api/v1/guests/101/backups', {})).toMatchObject({
+      status: 202,
+      body: { kind: 'backup', vmid: 101, state: 'running' },
+    });
+    expect(await refusal('POST', '/api/v1/guests/101/backups', {})).toEqual([409, 'conflict']);
+  });
+
+  it('tells how an operation failed, with its code', async () => {
+    const started = await call('POST', '/api/v1/guests/555/backups', {});
+    const { id } = started.body as { id: string };
+    await expect
+      .poll(async () => (await call('GET', `/api/v1/operations/${id}`)).body)
+      .toMatchObject({ state: 'failed', error: { code: 'not-found' } });
+  });
+
+  it('waits for the next event when asked to', async () => {
+    const waiting = call('GET', '/api/v1/events?after=0&waitMs=20000');
+    await call('POST', '/api/v1/guests/555/backups', {});
+    const { body } = await waiting;
+    expect(body).toMatchObject({ events: [{ type: 'operation.started' }] });
+  });
+});

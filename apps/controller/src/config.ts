@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { Failure } from './failure.ts';
+
+const tokenSchema = z.strictObject({
+  /** `USER@REALM!TOKENID`. */
+  id: z.string().regex(/^[^@!\s]+@[^@!\s]+![^@!\s]+$/, 'write it as USER@REALM!TOKENID'),
+  secretFile: z.string().min(1),
+});
+
+const trustSchema = z.union([
+  z.strictObject({ ca: z.string().min(1) }),
+  z.strictObject({ fingerprint: z.string().regex(/^([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}$/) }),
+]);
+
+const nodeSchema = z.strictObject({
+  /** As Proxmox VE names the node. */
+  name: z.string().min(1),
+  url: z.url({ protocol: /^https$/ }),
+  /** The file of a CA certificate, or the certificate's own SHA-256 fingerprint. There is no third way. */
+  trust: trustSchema,
+  simulated: z.boolean().default(false),
+  backupToken: tokenSchema,
+  /** Operator tier; without it this controller cannot restore. */
+  restoreToken: tokenSchema.optional(),
+  /** Where backups go; its content must include `backup`. */
+  storage: z.string().min(1),
+  /** Where restored disks go; the node's own default when left out. */
+  restoreStorage: z.string().min(1).optional(),
+  /** Between two looks at a task's log while a hold waits for it. */
+  pollMs: z.number().int().min(10).max(10_000).default(100),
+});
+export type NodeConfig = z.infer<typeof nodeSchema>;
+
+const ms = (value: number) => z.number().int().positive().default(value);
+const hour = 3_600_000;
+
+export const controllerConfigSchema = z.strictObject({
+  listen: z.strictObject({ address: z.string().min(1), port: z.number().int().min(0).max(65_535) }),
+  /** `https://host:port` as guests reach it; what `listen` says when left out. */
+  agentUrl: z.url({ protocol: /^https$/ }).optional(),
+  stateDir: z.string().min(1),
+  nodes: z.array(nodeSchema),
+  /** How long a guest stays held when this controller falls silent. Renewed until the snapshot is seen. */
+  leaseMs: ms(30_000),
+  /** Longest wait for the snapshot, renewals included; then the guest is thawed and the verdict is `crash`. */
+  maxHoldMs: ms(120_000),
+  prepareDeadlineMs: ms(60_000),
+  holdDeadlineMs: ms(15_000),
+  /** For getting a backup started on a busy node, and as long again for its end. */
+  backupDeadlineMs: ms(3 * hour),
+  restoreDeadlineMs: ms(3 * hour),
+  /** From the start of a restored guest to Ready. */
+  readyDeadlineMs: ms(600_000),
+  heartbeatMs: ms(10_000),
+  /** Longer than any freeze of a guest, or a snapshot would cost it its session. */
+  sessionTtlMs: ms(75_000),
+  enrolmentTtlMs: ms(hour),
+  maxSessions: z.number().int().positive().default(1000),
+});
+export type ControllerConfig = z.infer<typeof controllerConfigSchema>;
+/** As a person writes it: what has a default may be left out. */
+export type ControllerConfigInput = z.input<typeof controllerConfigSchema>;
+
+/** @throws Failure `invalid-input` naming every field that is wrong. */
+export async function loadConfig(path: string): Promise<ControllerConfig> {
+  let text: unknown;
+  try {
+    text = JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    throw new Failure('invalid-input', `cannot read the configuration ${path}`, { cause });
+  }
+  return parseConfig(text, path);
+}
+
+export function parseConfig(input: unknown, path = 'the configuration'): ControllerConfig {
+  const parsed = controllerConfigSchema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const cause = new Error(z.prettifyError(parsed.error));
+  throw new Failure('invalid-input', `${path} is not valid`, { cause });
+}

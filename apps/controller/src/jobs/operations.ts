@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import type { Operation } from '@tacet/protocol';
+import { type Clock, deferred, ExclusiveRunner, type Logger } from '@tacet/runtime';
+import type { EventLog } from '../event-log.ts';
+import { Failure, toWireError } from '../failure.ts';
+import type { Store } from '../store/open-store.ts';
+import { type BackupDeps, runBackup } from './backup-job.ts';
+import { OperationRecord } from './operation-record.ts';
+import { checkRestore, type RestoreDeps, type RestoreRequest, runRestore } from './restore-job.ts';
+
+export interface OperationsOptions {
+  readonly store: Store;
+  readonly events: EventLog;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly backup: BackupDeps;
+  readonly restore: RestoreDeps;
+}
+
+/** @returns how it ended, in words. */
+type Work = (record: OperationRecord, signal: AbortSignal) => Promise<string>;
+
+/**
+ * Starts operations, and keeps those of one guest apart: at most one at a time concerns a VMID, be it as the
+ * guest that is backed up or as the one that a restore makes.
+ */
+export class Operations implements AsyncDisposable {
+  readonly #options: OperationsOptions;
+  readonly #runner = new ExclusiveRunner<number>();
+
+  constructor(options: OperationsOptions) {
+    this.#options = options;
+  }
+
+  isBusy(vmid: number): boolean {
+    return this.#runner.isBusy(vmid);
+  }
+
+  /** Ends, in the store, what a controller that is gone left running. To be called before anything starts. */
+  async settleAbandoned(): Promise<void> {
+    const { store, clock, events } = this.#options;
+    for (const { id, vmid, kind } of await store.operations.running()) {
+      const error = toWireError(
+        new Failure('internal', `the controller restarted while this ${kind} ran`, {
+          hint: 'What Proxmox VE had begun went on by itself; a hold ended with its lease.',
+        }),
+      );
+      await store.operations.finish(id, { at: clock.now(), restoredTo: null, error });
+      const data = { operationId: id, kind, state: 'failed', code: error.code };
+      const words = `${kind} of guest ${vmid} failed: ${error.message}`;
+      await events.record('operation.finished', words, { guestId: null, vmid }, data);
+    }
+  }
+
+  /** Returns as soon as it is recorded. @throws Failure `conflict` while another operation on the guest runs. */
+  async backup(vmid: number, storage: string | undefined): Promise<Operation> {
+    const { store, backup: deps } = this.#options;
+    return await this.#start('backup', vmid, vmid, async (record, signal) => {
+      const finished = await runBackup({ vmid, storage }, deps, record, signal);
+      const { operationId } = record;
+      const backup = { id: randomUUID(), operationId, ...finished.backup };
+      await store.backups.create(backup, finished.storage);
+      return `${backup.verdict.consistency}-consistent, ${backup.verdict.message}`;
+    });
+  }
+
+  /** @throws Failure `conflict` where the target is taken, `invalid-input` where nobody may restore. */
+  async restore(request: RestoreRequest, signal: AbortSignal): Promise<Operation> {
+    const { restore: deps } = this.#options;
+    const { backup, to } = request;
+    await checkRestore(request, deps.nodes, signal);
+    return await this.#start('restore', backup.vmid, to, async (record, signal) => {
+      await runRestore(request, deps, record, () => record.restored(to), signal);
+      return `guest ${to} is restored and ready`;
+    });
+  }
+
+  /** Cancels what runs and waits for its end: a hold is thawed first. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#runner.close(
+      new Failure('internal', 'the controller was stopped', {
+        hint: 'What Proxmox VE had begun goes on by itself.',
+      }),
+    );
+  }
+
+  /** @param key the VMID that the operation keeps for itself. */
+  async #start(kind: Operation['kind'], vmid: number, key: number, work: Work): Promise<Operation> {
+    if (this.#runner.isBusy(key)) {
+      throw new Failure('conflict', `another operation on guest ${key} is running`, {
+        hint: 'Wait for its end; GET /api/v1/operations lists what runs.',
+        retryable: true,
+      });
+    }
+    const { store, log } = this.#options;
+    const record = new OperationRecord({ ...this.#options, id: randomUUID(), kind, vmid });
+    const begun = deferred();
+    const running = this.#runner.run(key, async (signal) => {
+      await record.begin();
+      begun.resolve();
+      try {
+        await record.finish({ message: await work(record, signal) });
+      } catch (error) {
+        log.warn('an operation failed', { operationId: record.operationId, error });
+        await record.finish({ error });
+      }
+    });
+    running.catch(begun.reject); // only before it has begun; from then on its record says how it goes
+    await begun.promise;
+    const operation = await store.operations.get(record.operationId);
+    if (operation !== undefined) return operation;
+    throw new Failure('internal', `the operation ${record.operationId} is not in the store`);
+  }
+}

@@ -1,0 +1,66 @@
+import type { GuestStatus, RequestMethod, RequestParams, RequestResult } from '@tacet/protocol';
+import type { FollowOptions, TaskOutcome, TaskPoll, Upid } from '@tacet/proxmox';
+
+/** What jobs need of agents; the gateway in production. */
+export interface AgentPort {
+  presence(vmid: number): 'connected' | 'not-connected' | 'quarantined';
+  /**
+   * Sends at once. @throws Failure with the agent's code, or `guest-not-connected` as soon as its session ends;
+   * DeadlineError; the signal's reason.
+   */
+  request<M extends RequestMethod>(
+    vmid: number,
+    method: M,
+    params: RequestParams<M>,
+    options: { deadlineMs: number; signal: AbortSignal },
+  ): Promise<RequestResult<M>>;
+  /** The enrolled guest's newest picture; `session` is null while nobody is connected. */
+  picture(vmid: number): { readonly session: object | null; readonly status: GuestStatus } | undefined;
+  /** Resolves when any guest's picture has changed. */
+  nextChange(signal: AbortSignal): Promise<void>;
+}
+
+/** Where guests live. */
+export interface NodesPort {
+  /** The node on which the guest is now. @throws Failure `not-found` or `node-unreachable` */
+  locate(vmid: number, signal: AbortSignal): Promise<NodePort>;
+  /** @throws Failure `not-found` */
+  byName(name: string): NodePort;
+  /** Whether any node shows a guest of this VMID. */
+  exists(vmid: number, signal: AbortSignal): Promise<boolean>;
+}
+
+export interface StartedTask {
+  readonly upid: Upid;
+  /** Every poll that succeeded, until the task has stopped; see `followTask`. */
+  follow(
+    options: Pick<FollowOptions, 'signal' | 'deadlineMs' | 'pollMs' | 'onPollError'>,
+  ): AsyncIterable<TaskPoll>;
+  /** The same without the polls. */
+  wait(options: Pick<FollowOptions, 'signal' | 'deadlineMs'>): Promise<TaskOutcome>;
+}
+
+/** What jobs need of one node; errors are those of `@tacet/proxmox`. */
+export interface NodePort {
+  readonly name: string;
+  readonly backupStorage: string;
+  readonly pollMs: number;
+  /** False without an operator-tier token. */
+  readonly canRestore: boolean;
+  canSnapshot(vmid: number, signal: AbortSignal): Promise<boolean>;
+  /** What the storage may hold, as `['images', 'backup']`. */
+  storageContent(storage: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** vzdump in snapshot mode that does not wait for the node's lock. */
+  startBackup(vmid: number, storage: string, signal: AbortSignal): Promise<StartedTask>;
+  /** The guest's backup tasks that this token may see, newest first. */
+  backupTasks(vmid: number, signal: AbortSignal): Promise<readonly StartedTask[]>;
+  backupSizeBytes(volid: string, signal: AbortSignal): Promise<number>;
+  setNotes(volid: string, notes: string, signal: AbortSignal): Promise<void>;
+  /** Where restored disks go unless told: what is configured, else where the source's root disk is. */
+  restoreStorage(sourceVmid: number, signal: AbortSignal): Promise<string>;
+  startRestore(
+    order: { volid: string; vmid: number; storage: string },
+    signal: AbortSignal,
+  ): Promise<StartedTask>;
+  startGuest(vmid: number, signal: AbortSignal): Promise<StartedTask>;
+}

@@ -1,0 +1,83 @@
+import { Kysely, SqliteDialect } from 'kysely';
+import { Migrator, type Migration } from 'kysely/migration';
+import { TacetError } from '@tacet/runtime';
+import { ApiTokens } from './api-tokens.ts';
+import { Backups } from './backups.ts';
+import { Enrolments } from './enrolments.ts';
+import { Events } from './events.ts';
+import { Guests } from './guests.ts';
+import { first } from './migrations/0001-first.ts';
+import { openNodeSqlite } from './node-sqlite.ts';
+import { Operations } from './operations.ts';
+import { RestoreOrders } from './restore-orders.ts';
+import type { Tables } from './schema.ts';
+
+/** Forward only, and a released one never changes: a store is as old as the machine it lives on. */
+export const migrations: Readonly<Record<string, Migration>> = { '0001-first': first };
+
+export interface Store extends AsyncDisposable {
+  readonly apiTokens: ApiTokens;
+  readonly backups: Backups;
+  readonly enrolments: Enrolments;
+  readonly events: Events;
+  readonly guests: Guests;
+  readonly operations: Operations;
+  readonly restoreOrders: RestoreOrders;
+}
+
+/**
+ * Opens the store and brings it up to date. `path` may be `:memory:`.
+ *
+ * @throws TacetError `store-too-new` when a newer controller has written it, `store-migration` when a step
+ * failed (the store is then as it was).
+ */
+export async function openStore(path: string): Promise<Store> {
+  const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: openNodeSqlite(path) }) });
+  try {
+    await migrate(db, path);
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
+  return {
+    apiTokens: new ApiTokens(db),
+    backups: new Backups(db),
+    enrolments: new Enrolments(db),
+    events: new Events(db),
+    guests: new Guests(db),
+    operations: new Operations(db),
+    restoreOrders: new RestoreOrders(db),
+    [Symbol.asyncDispose]: () => db.destroy(),
+  };
+}
+
+async function migrate(db: Kysely<Tables>, path: string): Promise<void> {
+  const unknown = (await appliedMigrations(db)).filter((name) => !(name in migrations));
+  if (unknown.length > 0) {
+    throw new TacetError(`the store ${path} was written by a newer controller (${unknown.join(', ')})`, {
+      code: 'store-too-new',
+      hint: 'Run that version or a later one; to go back, restore the store from before the upgrade.',
+    });
+  }
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...migrations }) } });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) {
+    throw new TacetError(`the store ${path} could not be brought up to date`, {
+      code: 'store-migration',
+      cause: error,
+    });
+  }
+}
+
+/** Read directly: Kysely's own list names only the migrations that this build knows. */
+async function appliedMigrations(db: Kysely<Tables>): Promise<string[]> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some((table) => table.name === 'kysely_migration')) return [];
+  const rows = await db
+    .withTables<{ kysely_migration: { name: string } }>()
+    .selectFrom('kysely_migration')
+    .select('name')
+    .orderBy('name')
+    .execute();
+  return rows.map((row) => row.name);
+}

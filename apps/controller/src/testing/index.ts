@@ -1,0 +1,3 @@
+export { ApiClient } from './api-client.ts';
+export { FakeAgent, type FakeAgentOptions, fakeIncarnation, fakeStatus } from './fake-agent.ts';
+export { FakeQuiesce } from './fake-quiesce.ts';

@@ -1,0 +1,177 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exitCodes, run } from '@tacet/cli';
+import { ApiClient, FakeAgent, fakeIncarnation, FakeQuiesce, fakeStatus } from '@tacet/controller/testing';
+import { decodeEnrolmentToken, enrolResponseSchema, guestListSchema, operationSchema } from '@tacet/protocol';
+import { systemClock, Undo } from '@tacet/runtime';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type House, openHouse, originalMac } from './house.ts';
+
+describe('tacet at the terminal', () => {
+  let undo: Undo;
+  let house: House;
+  let quiesce: FakeQuiesce;
+
+  beforeEach(async () => {
+    undo = new Undo();
+    house = await openHouse(undo);
+    quiesce = new FakeQuiesce(systemClock);
+  });
+  afterEach(() => undo[Symbol.asyncDispose]());
+
+  interface Spoken {
+    code: number;
+    out: string;
+    err: string;
+  }
+
+  async function tacet(line: string, signal = new AbortController().signal): Promise<Spoken> {
+    const spoken: Spoken = { code: -1, out: '', err: '' };
+    spoken.code = await run({
+      argv: line.split(' '),
+      env: { TACET_CONTROLLER: house.controller.clientFile },
+      stdout: (text) => void (spoken.out += text),
+      stderr: (text) => void (spoken.err += text),
+      signal,
+    });
+    return spoken;
+  }
+
+  /** As an operator does it: the printed command is run in the guest. */
+  async function enrol(vmid: number): Promise<string> {
+    const { out } = await tacet(`enrol ${vmid}`);
+    const token = out.trim().replace('tacet-agent enroll ', '');
+    const { url, secret } = decodeEnrolmentToken(token);
+    const body = { secret, agentVersion: '0.0.0', incarnation: fakeIncarnation(vmid, originalMac) };
+    const api = new ApiClient(url);
+    return (await api.expect(enrolResponseSchema, 'POST', '/api/v1/agents/enroll', body)).credential;
+  }
+
+  async function connect(vmid: number, credential: string, mac = originalMac): Promise<FakeAgent> {
+    const { agentUrl: url, fingerprint } = house.controller;
+    const agent = await FakeAgent.connect({
+      url,
+      fingerprint,
+      credential,
+      incarnation: fakeIncarnation(vmid, mac),
+      answer: quiesce.answer.bind(quiesce),
+    });
+    undo.defer(() => agent[Symbol.asyncDispose]());
+    await agent.next('welcome');
+    return agent;
+  }
+
+  it('shows the steps of a backup as they come, then the verdict with its proof and the stall of each service', async () => {
+    await connect(101, await enrol(101));
+    const { code, out, err } = await tacet('backup 101');
+    expect(err).toMatch(/prepared .*\n.*held .*\n.*requested .*\n/);
+    expect(out).toContain('Verdict  app-consistent: 2 services were held');
+    expect(out).toContain('Proof');
+    expect(out).toMatch(/shop\/db +freeze +\d+ ms/);
+    expect(code).toBe(exitCodes.ok);
+  });
+
+  it('tells scripts by its exit code that a backup is less than app-consistent', async () => {
+    await enrol(101);
+    const { code, out } = await tacet('backup 101');
+    expect(out).toContain('Verdict  crash-consistent: no agent of this guest is connected');
+    expect(code).toBe(exitCodes.below);
+  });
+
+  it('restores, and says when the copy is ready', async () => {
+    const credential = await enrol(101);
+    await connect(101, credential);
+    await tacet('backup 101');
+    const restoring = tacet('restore 101 --to 201');
+    await expect.poll(() => house.log.join('')).toContain('is expected as guest 201');
+    await connect(201, credential, 'bc:24:11:00:00:02');
+    const { code, out, err } = await restoring;
+    expect(err).toContain('ordered');
+    expect(out).toContain('Guest 201 is restored from guest 101, healed and ready.');
+    expect(code).toBe(exitCodes.ok);
+
+    const again = await tacet('restore 101 --to 201');
+    expect(again.err).toContain('a guest 201 exists already');
+    expect(again.code).toBe(exitCodes.failed);
+  });
+
+  it('prints with --json what a program can parse, and nothing else', async () => {
+    await connect(101, await enrol(101));
+    const backup = await tacet('--json backup 101');
+    expect(operationSchema.parse(JSON.parse(backup.out)).backup?.verdict.consistency).toBe('app');
+    expect(backup.err).toBe('');
+    const guests = await tacet('--json guests');
+    expect(guestListSchema.parse(JSON.parse(guests.out)).guests).toHaveLength(1);
+  });
+
+  it('says in its status whether a guest is ready', async () => {
+    const credential = await enrol(101);
+    expect(await tacet('status 101')).toMatchObject({ code: exitCodes.below });
+    const agent = await connect(101, credential);
+    expect(await tacet('status 101')).toMatchObject({ code: exitCodes.ok });
+    agent.send({ kind: 'status', sequence: 1, status: fakeStatus('False') });
+    await expect
+      .poll(() => tacet('status 101'))
+      .toMatchObject({
+        code: exitCodes.below,
+        out: expect.stringContaining('shop/web is exited'),
+      });
+    expect((await tacet('status')).out).toContain('SIMULATED nodes');
+  });
+
+  it('lists backups and events', async () => {
+    await enrol(101);
+    await tacet('backup 101');
+    expect((await tacet('backups 101')).out).toContain('local:backup/vzdump-lxc-101-');
+    expect((await tacet('events')).out).toContain('operation.finished');
+  });
+
+  it('follows events until Ctrl-C', async () => {
+    const interrupt = new AbortController();
+    const following = tacet('events --follow', interrupt.signal);
+    await enrol(101);
+    interrupt.abort(new Error('interrupted'));
+    expect((await following).code).toBe(exitCodes.interrupted);
+  });
+
+  it('stops watching at Ctrl-C, and says that the operation goes on', async () => {
+    await connect(101, await enrol(101));
+    const interrupt = new AbortController();
+    const backup = tacet('backup 101', interrupt.signal);
+    await expect.poll(() => quiesce.journal).toContain('hold');
+    interrupt.abort(new Error('interrupted'));
+    const { code, err } = await backup;
+    expect(err).toContain('the backup goes on');
+    expect(code).toBe(exitCodes.interrupted);
+    const id = /tacet operation (\S+)/.exec(err)?.[1] ?? '';
+    expect(await tacet(`operation ${id}`)).toMatchObject({ code: exitCodes.ok });
+  });
+
+  it('tells a wrong call, an unknown guest and an absent controller apart', async () => {
+    expect(await tacet('backup nonsense')).toMatchObject({ code: exitCodes.usage });
+    expect(await tacet('restore 101')).toMatchObject({ code: exitCodes.usage });
+    expect(await tacet('--controller /nowhere guests')).toMatchObject({ code: exitCodes.usage });
+    expect(await tacet('status 999')).toMatchObject({
+      code: exitCodes.failed,
+      err: expect.stringContaining('hint: Enrol it'),
+    });
+    await house.controller[Symbol.asyncDispose]();
+    expect(await tacet('guests')).toMatchObject({ code: exitCodes.unreachable });
+  });
+
+  it('sends nothing to a server with another certificate', async () => {
+    const file = house.controller.clientFile;
+    const access: Record<string, string> = JSON.parse(await readFile(file, 'utf8'));
+    const impostor = join(file, '..', 'impostor.json');
+    await writeFile(impostor, JSON.stringify({ ...access, fingerprint: Array(32).fill('AA').join(':') }));
+    const { code, err } = await tacet(`--controller ${impostor} guests`);
+    expect(code).toBe(exitCodes.unreachable);
+    expect(err).toContain('another certificate');
+  });
+
+  it('explains itself', async () => {
+    const { code, out } = await tacet('--help');
+    expect(code).toBe(exitCodes.ok);
+    expect(out).toContain('Exit codes:');
+  });
+});
