@@ -163,6 +163,17 @@ describe('a controller, a simulated node and agents on real sockets', () => {
     ]);
   });
 
+  it('says that the node is away, when it is', async () => {
+    await agentOf(101, await enrol(house, 101));
+    await house.sim[Symbol.asyncDispose]();
+    const operation = await backUp(house, 101);
+    expect(operation).toMatchObject({
+      state: 'failed',
+      error: { code: 'node-unreachable', retryable: true },
+    });
+    expect(quiesce.journal).toEqual([]);
+  });
+
   it('never restores over a guest that exists', async () => {
     await enrol(house, 101);
     await backUp(house, 101);

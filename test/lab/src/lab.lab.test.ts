@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { vmidsWithCgroups } from './guest/cgroups.ts';
 import { findBridge } from './host/bridge.ts';
 import { isMounted, loopDevicesOf } from './host/mounts.ts';
 import { paths } from './host/paths.ts';
@@ -19,7 +20,6 @@ import {
   stack,
   startStack,
 } from './index.ts';
-import { vmidsWithCgroups } from './remove-guests.ts';
 import { progressDisplay } from './progress-display.ts';
 
 const obstacle = labObstacle();
@@ -75,6 +75,12 @@ describe.skipIf(obstacle !== undefined)(`the lab${obstacle ? ` (skipped: ${obsta
     const bytes = Uint8Array.from({ length: 256 }, (_, value) => value);
     await guest.writeFile('/root/made/on the way/bytes', bytes, 0o600);
     expect(await guest.readFile('/root/made/on the way/bytes')).toEqual(Buffer.from(bytes));
+  });
+
+  it('ends a program in the guest when its deadline passes', async () => {
+    await expect(guest.exec(['sleep', '4321'], { timeoutMs: 500 })).rejects.toThrow(/500 ms/);
+    const found = await guest.exec(['pgrep', '--full', 'sleep 4321'], { timeoutMs: 5000 });
+    expect(found.exitCode).toBe(1);
   });
 
   it('stops all writes for as long as the guest is frozen, and they go on after', async () => {

@@ -1,5 +1,5 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { statusSchema } from '@tacet/protocol';
 import type { Logger } from '@tacet/runtime';
 import { z } from 'zod';
@@ -7,7 +7,7 @@ import type { Agent } from '../agent.ts';
 import { writeAtomically } from '../journal/atomic-file.ts';
 
 /** In memory, and gone with the guest's boot: nobody can take an old one for the present. */
-export const statusPath = '/run/tacet/status.json';
+const statusPath = join(process.env['RUNTIME_DIRECTORY'] ?? '/run/tacet', 'status.json');
 
 export const publishedStatusSchema = z.object({
   pid: z.number().int().positive(),

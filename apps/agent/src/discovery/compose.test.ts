@@ -55,8 +55,8 @@ describe('discovery', () => {
     const label = 'db:service_healthy:false,cache:service_started:true,odd';
     const [web] = discover([container('w', compose('web', { 'com.docker.compose.depends_on': label }))]);
     expect(web?.dependsOn).toEqual([
-      { service: 'db', condition: 'service_healthy' },
       { service: 'cache', condition: 'service_started' },
+      { service: 'db', condition: 'service_healthy' },
       { service: 'odd', condition: 'service_started' },
     ]);
   });

@@ -70,15 +70,19 @@ function placeOf(container: EngineContainer): DiscoveredService {
   };
 }
 
-/** `db:service_healthy:false,cache:service_started:true`: service, condition, whether it restarts along. */
+/**
+ * `db:service_healthy:false,cache:service_started:true`: service, condition, whether it restarts along; in no
+ * particular order.
+ */
 function parseDependsOn(label: string): ManifestService['dependsOn'] {
   return label
     .split(',')
     .filter((entry) => entry !== '')
     .map((entry) => {
       const [service = '', condition] = entry.split(':');
-      return { service, condition: isCondition(condition) ? condition : 'service_started' };
-    });
+      return { service, condition: isCondition(condition) ? condition : ('service_started' as const) };
+    })
+    .toSorted((one, other) => one.service.localeCompare(other.service));
 }
 
 type DependencyCondition = ManifestService['dependsOn'][number]['condition'];

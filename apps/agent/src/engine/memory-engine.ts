@@ -170,6 +170,8 @@ export class MemoryEngine implements Engine {
     await this.faults.before('unpause', containerId, signal);
     const container = this.#get(containerId);
     if (container.state !== 'paused') return;
+    // The runtime's words when somebody has thawed the cgroup behind the engine's back.
+    if (!container.frozen) throw refused('OCI runtime resume failed: container not paused: unknown');
     container.state = 'running';
     container.frozen = false;
     this.#changed();

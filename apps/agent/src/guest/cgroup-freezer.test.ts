@@ -84,6 +84,28 @@ describe('freezing', () => {
   });
 });
 
+describe('a cgroup', () => {
+  it('is still frozen while somebody new in it is being frozen', async () => {
+    await writeFile(join(cgroup, 'cgroup.freeze'), '1');
+    const frozen = freezer.isFrozen(cgroup);
+    await clock.whenSleeping();
+    await kernelSays(1);
+    await clock.advance(2);
+    expect(await frozen).toBe(true);
+  });
+
+  it('is not frozen when the kernel never says so, nor when somebody thawed it', async () => {
+    await writeFile(join(cgroup, 'cgroup.freeze'), '1');
+    const frozen = freezer.isFrozen(cgroup);
+    await clock.whenSleeping();
+    await clock.advance(201);
+    expect(await frozen).toBe(false);
+    await writeFile(join(cgroup, 'cgroup.freeze'), '0');
+    await kernelSays(1);
+    expect(await freezer.isFrozen(cgroup)).toBe(false);
+  });
+});
+
 describe('thawing', () => {
   it('waits until the kernel says so', async () => {
     await kernelSays(1);

@@ -6,6 +6,9 @@ import type { Freezer } from './guest.ts';
 /** The kernel freezes within a few milliseconds; a process in uninterruptible sleep makes it wait. */
 const pollMs = 2;
 
+/** A process that enters a frozen cgroup (`docker exec`, a health check) makes it count as not frozen at first. */
+const newcomerMs = 200;
+
 export interface CgroupFreezerOptions {
   /** Where procfs and cgroup v2 are mounted. */
   procPath?: string;
@@ -47,7 +50,7 @@ export class CgroupFreezer implements Freezer {
     signal.throwIfAborted();
     try {
       await write(cgroup, '1');
-      while (!(await this.isFrozen(cgroup))) await this.#clock.sleep(pollMs, signal);
+      while (!(await kernelSaysFrozen(cgroup))) await this.#clock.sleep(pollMs, signal);
     } catch (error) {
       // Whoever gave up waiting has perhaps thawed before this write: it must not be the last word.
       await this.#release(cgroup);
@@ -60,17 +63,17 @@ export class CgroupFreezer implements Freezer {
 
   async thaw(cgroup: string, signal: AbortSignal): Promise<void> {
     await this.#release(cgroup);
-    while (await this.isFrozen(cgroup)) await this.#clock.sleep(pollMs, signal);
+    while (await kernelSaysFrozen(cgroup)) await this.#clock.sleep(pollMs, signal);
   }
 
   async isFrozen(cgroup: string): Promise<boolean> {
-    try {
-      const events = await readFile(join(cgroup, 'cgroup.events'), 'utf8');
-      return events.split('\n').includes('frozen 1');
-    } catch (error) {
-      if (isGone(error)) return false;
-      throw error;
+    const startedMs = this.#clock.monotonicMs();
+    while (await isMeantToBeFrozen(cgroup)) {
+      if (await kernelSaysFrozen(cgroup)) return true;
+      if (this.#clock.monotonicMs() - startedMs > newcomerMs) return false;
+      await this.#clock.sleep(pollMs);
     }
+    return false;
   }
 
   async #release(cgroup: string): Promise<void> {
@@ -90,6 +93,24 @@ export class CgroupFreezer implements Freezer {
 async function write(cgroup: string, value: '0' | '1'): Promise<void> {
   // `r+`: the directory of a cgroup that is gone must never be filled with a file of ours.
   await writeFile(join(cgroup, 'cgroup.freeze'), value, { flag: 'r+' });
+}
+
+async function isMeantToBeFrozen(cgroup: string): Promise<boolean> {
+  return (await read(cgroup, 'cgroup.freeze'))?.trim() === '1';
+}
+
+async function kernelSaysFrozen(cgroup: string): Promise<boolean> {
+  return (await read(cgroup, 'cgroup.events'))?.split('\n').includes('frozen 1') ?? false;
+}
+
+/** Undefined where the cgroup is gone. */
+async function read(cgroup: string, name: string): Promise<string | undefined> {
+  try {
+    return await readFile(join(cgroup, name), 'utf8');
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
 }
 
 /** ENODEV: the cgroup was removed between opening and using its file. */

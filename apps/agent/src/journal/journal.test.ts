@@ -68,12 +68,12 @@ describe('the journal', () => {
   it('leaves no temporary file behind, and refuses to write what it could not read again', async () => {
     const journal = new Journal(directory);
     await journal.writeQuiesce(record);
-    await expect(journal.writeQuiesce({ ...record, operationId: '' })).rejects.toThrow();
+    await expect(journal.writeQuiesce({ ...record, operationId: '' })).rejects.toThrow('operationId');
     expect(await readdir(directory)).toEqual(['quiesce.json']);
     expect(await journal.readQuiesce()).toEqual({ kind: 'present', value: record });
   });
 
-  it('remembers the first restart policy of a container once per container', async () => {
+  it('keeps one entry per container of the restart policies that were changed', async () => {
     const journal = new Journal(directory);
     const change = { containerId: 'c1', stack: 's', service: 'web', changedAt: 5 } as const;
     await journal.recordRestartPolicyChange({ ...change, previous: 'no', policy: 'unless-stopped' });

@@ -1,4 +1,4 @@
-import { nextQuiesceState, owesThaw, type QuiesceTransition } from '@tacet/core';
+import { owesThaw } from '@tacet/core';
 import type {
   Event,
   QuiescePlan,
@@ -24,10 +24,13 @@ import type { GuestHost } from '../guest/guest.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { QuiesceRecord } from '../journal/schemas.ts';
 import { HeldLease } from './held-lease.ts';
-import { inheritedHold } from './make-hold.ts';
+import { holdAll } from './hold-round.ts';
+import { stillHeld } from './intact-check.ts';
+import { LateHolds } from './late-holds.ts';
 import type { ServiceHold } from './method.ts';
 import { Operation } from './operation.ts';
 import { look, prepareOperation, type PreparationPorts, refreshOperation } from './preparation.ts';
+import { QuiesceStateHolder } from './quiesce-state.ts';
 import { thawForgotten } from './thaw-forgotten.ts';
 import { thawAll, type ThawPorts, thawStubborn, type Unthawed } from './thaw-round.ts';
 
@@ -52,9 +55,6 @@ export type Recovery =
   | { kind: 'thawing'; record: QuiesceRecord; sameBoot: boolean }
   | { kind: 'unreadable'; message: string };
 
-/** For asking the holds, at the end, whether they still hold. They stand still meanwhile. */
-const intactCheckMs = 1_000;
-
 /** A disk that hangs must not keep the answer to a thaw. */
 const journalPatienceMs = 5_000;
 
@@ -73,13 +73,12 @@ export class QuiesceCoordinator implements AsyncDisposable {
   readonly #leaseCeilingMs: number;
   readonly #preparedTtlMs: number;
   readonly #closed = new AbortController();
-  readonly #listeners = new Set<(state: QuiesceState) => void>();
-  #state: QuiesceState = 'idle';
+  readonly #state: QuiesceStateHolder;
+  readonly #late: LateHolds;
   #current: Operation | undefined;
   #last: { operationId: string; result: RequestResult<'thaw'> } | undefined;
   /** What should be thawed and is not yet. */
   #unthawed: Unthawed = new Map();
-  readonly #late: Unthawed = new Map();
   #unreadable: ServiceFailure | undefined;
 
   constructor(options: CoordinatorOptions) {
@@ -88,22 +87,23 @@ export class QuiesceCoordinator implements AsyncDisposable {
     this.#ports = { engine, host, journal, agentVersion, clock, logger, freezer: host.freezer };
     this.#leaseCeilingMs = options.leaseCeilingMs ?? 300_000;
     this.#preparedTtlMs = options.preparedTtlMs ?? 600_000;
+    this.#state = new QuiesceStateHolder(logger);
+    this.#late = new LateHolds({ clock, logger, onChange: () => this.#state.notify() });
   }
 
   get state(): QuiesceState {
-    return this.#state;
+    return this.#state.current;
   }
 
   /** What could not be thawed so far, with the reason; it is being tried again. Empty when all is well. */
   get unthawed(): ServiceFailure[] {
-    const left = [...this.#unthawed.values(), ...this.#late.values()];
+    const left = [...this.#unthawed.values(), ...this.#late.failures];
     return this.#unreadable ? [...left, this.#unreadable] : left;
   }
 
   /** Called after every change of the state, and when `unthawed` has changed. Returns the way to stop. */
   onStateChange(listener: (state: QuiesceState) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#state.onChange(listener);
   }
 
   async plan(signal: AbortSignal): Promise<QuiescePlan> {
@@ -114,7 +114,7 @@ export class QuiesceCoordinator implements AsyncDisposable {
   async prepare({ operationId, deadlineMs }: RequestParams<'prepare'>): Promise<RequestResult<'prepare'>> {
     if (this.#current?.id === operationId && this.#current.preparing) return await this.#current.preparing;
     if (this.#current) {
-      throw new TacetError(`the guest is ${this.#state} for operation ${this.#current.id}`, {
+      throw new TacetError(`the guest is ${this.state} for operation ${this.#current.id}`, {
         code: 'conflict',
         retryable: true,
       });
@@ -131,8 +131,8 @@ export class QuiesceCoordinator implements AsyncDisposable {
     this.#judgeLease();
     this.#refuseEnded(operationId);
     const operation = this.#ofOperation(operationId);
-    if (operation.releasing || (this.#state !== 'prepared' && !operation.holding)) {
-      throw new TacetError(`cannot hold while ${this.#state}`, { code: 'wrong-state' });
+    if (operation.releasing || (this.state !== 'prepared' && !operation.holding)) {
+      throw new TacetError(`cannot hold while ${this.state}`, { code: 'wrong-state' });
     }
     operation.holding ??= this.#hold(operation, leaseMs, deadlineMs);
     return await operation.holding;
@@ -147,10 +147,10 @@ export class QuiesceCoordinator implements AsyncDisposable {
     const operation = this.#ofOperation(operationId);
     const { lease } = operation;
     if (!lease || operation.releasing || !lease.renew(leaseMs)) {
-      throw new TacetError(`nothing to renew while ${this.#state}`, { code: 'wrong-state' });
+      throw new TacetError(`nothing to renew while ${this.state}`, { code: 'wrong-state' });
     }
     const { signal } = operation.abort;
-    await orAborted(this.#persist(operation, this.#state), signal);
+    await orAborted(this.#persist(operation, this.state), signal);
     await Promise.all([...operation.attempted].map((hold) => hold.renew(lease.leftMs, signal)));
     return { leaseMs: Math.floor(lease.leftMs) };
   }
@@ -183,12 +183,9 @@ export class QuiesceCoordinator implements AsyncDisposable {
     if (read.kind === 'absent' || !owesThaw(read.value.state)) return { kind: 'nothing-owed' };
     const record = read.value;
     const sameBoot = record.bootId === (await host.bootId());
-    const operation = new Operation(record.operationId);
-    operation.armedAt = record.armedAt;
-    operation.waves = [record.holds.map((hold) => inheritedHold(hold, this.#ports, record.lease.expiresAt))];
-    for (const hold of operation.waves.flat()) operation.attempted.add(hold);
+    const operation = Operation.fromRecord(record, this.#ports);
     this.#current = operation;
-    this.#set(record.state, `the journal of ${sameBoot ? 'this' : 'an earlier'} boot says so`);
+    this.#state.inherit(record.state, operation.id);
     void this.#release(operation, 'agent-restarted');
     logger.warn('an earlier process left the guest held: thawing', { operationId: operation.id, sameBoot });
     return { kind: 'thawing', record, sameBoot };
@@ -201,7 +198,7 @@ export class QuiesceCoordinator implements AsyncDisposable {
   }
 
   async #prepare(operation: Operation, deadlineMs: number): Promise<RequestResult<'prepare'>> {
-    this.#transition('prepare-started');
+    this.#state.transition('prepare-started', operation.id);
     const { clock } = this.#ports;
     try {
       const result = await runWithin(
@@ -211,7 +208,7 @@ export class QuiesceCoordinator implements AsyncDisposable {
         (signal) => prepareOperation(operation, this.#ports, deadlineMs, signal),
         { clock },
       );
-      this.#transition('prepare-finished');
+      this.#state.transition('prepare-finished', operation.id);
       this.#emit('quiesce.prepared', `ready to be held, ${result.failures.length} not prepared`, {
         operationId: operation.id,
         prepareMs: result.prepareMs,
@@ -242,11 +239,9 @@ export class QuiesceCoordinator implements AsyncDisposable {
       await orAborted(refreshOperation(operation, this.#ports, signal), signal);
       const lease = this.#arm(operation, leaseMs);
       await orAborted(this.#persist(operation, 'holding'), signal);
-      for (const wave of operation.waves) {
-        await Promise.all(wave.map((hold) => this.#holdOne(operation, hold, lease, signal)));
-      }
-      signal.throwIfAborted();
-      this.#transition('hold-finished');
+      const onLate = (hold: ServiceHold): void => void this.#late.thaw(hold, this.#closed.signal);
+      await holdAll(operation, lease, { clock, onLate }, signal);
+      this.#state.transition('hold-finished', operation.id);
       // The snapshot must carry it: a copy that says `held` knows that it owes a thaw.
       await orAborted(this.#persist(operation, 'held'), signal);
       signal.throwIfAborted();
@@ -266,40 +261,8 @@ export class QuiesceCoordinator implements AsyncDisposable {
     const { clock } = this.#ports;
     operation.armedAt = Math.round(clock.now());
     operation.lease = new HeldLease(clock, leaseMs, this.#leaseCeilingMs, () => this.#expire(operation));
-    this.#transition('hold-started');
+    this.#state.transition('hold-started', operation.id);
     return operation.lease;
-  }
-
-  async #holdOne(
-    operation: Operation,
-    hold: ServiceHold,
-    lease: HeldLease,
-    signal: AbortSignal,
-  ): Promise<void> {
-    signal.throwIfAborted();
-    const { clock } = this.#ports;
-    const { stack, service, containerId, method } = hold.record;
-    operation.attempted.add(hold);
-    const holdStartedAt = Math.round(clock.now());
-    try {
-      await orAborted(hold.hold(lease.leftMs, signal), signal, () => void this.#thawLate(hold));
-    } catch (error) {
-      throw new TacetError(`${stack}/${service} could not be held (${method})`, {
-        code: 'hold-failed',
-        cause: error,
-      });
-    }
-    operation.evidence.set(hold, {
-      stack,
-      service,
-      containerId,
-      method,
-      prepareMs: operation.prepared.get(containerId)?.prepareMs ?? 0,
-      holdStartedAt,
-      heldAt: Math.round(clock.now()),
-      thawedAt: null,
-      intactUntilThaw: null,
-    });
   }
 
   /** Before anything else when somebody asks: after a freeze of the guest its timer may not have fired yet. */
@@ -324,14 +287,18 @@ export class QuiesceCoordinator implements AsyncDisposable {
   }
 
   async #doRelease(operation: Operation, releasedBy: ReleasedBy | null): Promise<RequestResult<'thaw'>> {
-    const wasHeld = this.#state === 'held';
-    operation.releasedBy = owesThaw(this.#state) ? releasedBy : null;
-    if (this.#state !== 'thawing') this.#transition('thaw-started');
+    const wasHeld = this.state === 'held';
+    operation.releasedBy = owesThaw(this.state) ? releasedBy : null;
+    if (this.state !== 'thawing') this.#state.transition('thaw-started', operation.id);
     operation.lease?.end();
-    if (wasHeld && releasedBy === 'controller') await this.#checkIntact(operation);
+    // Nobody can build a proof upon a hold that ended otherwise.
+    const intact =
+      wasHeld && releasedBy === 'controller'
+        ? await stillHeld(operation.evidence.keys(), this.#ports)
+        : undefined;
     operation.abort.abort(new TacetError('released', { code: 'wrong-state' }));
     for (const [hold, evidence] of operation.evidence) {
-      operation.evidence.set(hold, { ...evidence, intactUntilThaw: evidence.intactUntilThaw ?? false });
+      operation.evidence.set(hold, { ...evidence, intactUntilThaw: intact?.has(hold) ?? false });
     }
     this.#unthawed = await thawAll(operation.attemptedWaves, this.#thawPorts(operation));
     const result = this.#answer(operation);
@@ -340,30 +307,9 @@ export class QuiesceCoordinator implements AsyncDisposable {
     return result;
   }
 
-  async #checkIntact(operation: Operation): Promise<void> {
-    const { clock, logger } = this.#ports;
-    await Promise.all(
-      [...operation.evidence].map(async ([hold, evidence]) => {
-        let intactUntilThaw = false;
-        try {
-          intactUntilThaw = await runWithin(
-            undefined,
-            intactCheckMs,
-            'the last look',
-            (signal) => hold.isHeld(signal),
-            { clock },
-          );
-        } catch (error) {
-          logger.warn('not seen held at the end', { ...hold.record, error });
-        }
-        operation.evidence.set(hold, { ...evidence, intactUntilThaw });
-      }),
-    );
-  }
-
   async #thawUntilDone(operation: Operation): Promise<void> {
     this.#emit('quiesce.thaw-failed', this.#describeUnthawed(), { operationId: operation.id });
-    this.#notify();
+    this.#state.notify();
     try {
       await thawStubborn(this.#unthawed, this.#thawPorts(operation), this.#closed.signal);
     } catch (error) {
@@ -377,7 +323,7 @@ export class QuiesceCoordinator implements AsyncDisposable {
     const { clock, logger } = this.#ports;
     this.#current = undefined;
     this.#last = { operationId: operation.id, result: this.#answer(operation) };
-    this.#transition('thaw-finished');
+    this.#state.transition('thaw-finished', operation.id);
     if (operation.releasedBy !== null) {
       this.#emit('quiesce.thawed', `all thawed, released by ${operation.releasedBy}`, {
         operationId: operation.id,
@@ -419,46 +365,22 @@ export class QuiesceCoordinator implements AsyncDisposable {
     };
   }
 
-  /** A hold that came about after nobody wanted it any more. */
-  async #thawLate(hold: ServiceHold): Promise<void> {
-    const { stack, service } = hold.record;
-    const { clock, logger } = this.#ports;
-    logger.warn('the engine held it after all: thawing', { ...hold.record });
-    this.#late.set(hold, { stack, service, phase: 'thaw', message: 'held after the deadline' });
-    this.#notify();
-    try {
-      await thawStubborn(this.#late, { clock, logger, onThawed: () => undefined }, this.#closed.signal);
-    } catch (error) {
-      logger.error('gave up thawing: the agent ends', { ...hold.record, error });
-    }
-    this.#notify();
-  }
-
   async #thawForgotten(message: string): Promise<void> {
     this.#unreadable = { stack: '', service: '', phase: 'thaw', message };
     await thawForgotten(this.#ports, this.#closed.signal);
     this.#unreadable = undefined;
-    this.#notify();
+    this.#state.notify();
   }
 
   async #persist(operation: Operation, state: QuiesceState): Promise<void> {
     const { journal, host } = this.#ports;
-    const lease = operation.lease?.record ?? { grantedAt: 0, expiresAt: 0, ceilingAt: 0 };
-    await journal.writeQuiesce({
-      version: 1,
-      operationId: operation.id,
-      state,
-      bootId: await host.bootId(),
-      armedAt: operation.armedAt,
-      lease,
-      holds: operation.waves.flat().map(({ record }) => record),
-    });
+    await journal.writeQuiesce(operation.toRecord(state, await host.bootId()));
   }
 
   #ofOperation(operationId: string): Operation {
     if (this.#current?.id === operationId) return this.#current;
     if (!this.#current) throw new TacetError('nothing was prepared', { code: 'wrong-state' });
-    throw new TacetError(`the guest is ${this.#state} for operation ${this.#current.id}`, {
+    throw new TacetError(`the guest is ${this.state} for operation ${this.#current.id}`, {
       code: 'operation-mismatch',
     });
   }
@@ -466,26 +388,6 @@ export class QuiesceCoordinator implements AsyncDisposable {
   #refuseEnded(operationId: string): void {
     if (this.#last?.operationId !== operationId || this.#current?.id === operationId) return;
     throw new TacetError(`operation ${operationId} has ended`, { code: 'wrong-state' });
-  }
-
-  #transition(transition: QuiesceTransition): void {
-    const next = nextQuiesceState(this.#state, transition);
-    if (!next) {
-      throw new TacetError(`${transition} is not possible while ${this.#state}`, { code: 'wrong-state' });
-    }
-    this.#set(next, transition);
-  }
-
-  /** The only place that changes the state. */
-  #set(state: QuiesceState, because: string): void {
-    const operationId = this.#current?.id;
-    this.#ports.logger.info(`${this.#state} → ${state}`, { because, operationId });
-    this.#state = state;
-    this.#notify();
-  }
-
-  #notify(): void {
-    for (const listener of this.#listeners) listener(this.#state);
   }
 
   #describeUnthawed(): string {

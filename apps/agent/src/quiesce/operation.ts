@@ -1,7 +1,9 @@
-import type { QuiescePlan, ReleasedBy, RequestResult, ServiceEvidence } from '@tacet/protocol';
+import type { QuiescePlan, QuiesceState, ReleasedBy, RequestResult, ServiceEvidence } from '@tacet/protocol';
 import type { DiscoveredService } from '../discovery/compose.ts';
+import type { QuiesceRecord } from '../journal/schemas.ts';
 import type { HeldLease } from './held-lease.ts';
-import type { ServiceHold } from './method.ts';
+import { inheritedHold } from './make-hold.ts';
+import type { MethodPorts, ServiceHold } from './method.ts';
 
 /** A container that was prepared, and the process that it was prepared for. */
 export interface PreparedService {
@@ -34,11 +36,28 @@ export class Operation {
     this.id = id;
   }
 
-  get attemptedWaves(): ServiceHold[][] {
-    return this.waves.map((wave) => wave.filter((hold) => this.attempted.has(hold)));
+  /** What an earlier process may have held: all of it is owed a thaw. */
+  static fromRecord(record: QuiesceRecord, ports: MethodPorts): Operation {
+    const operation = new Operation(record.operationId);
+    operation.armedAt = record.armedAt;
+    operation.waves = [record.holds.map((hold) => inheritedHold(hold, ports, record.lease.expiresAt))];
+    for (const hold of operation.waves.flat()) operation.attempted.add(hold);
+    return operation;
   }
 
-  get containerIds(): string[] {
-    return this.waves.flat().map((hold) => hold.record.containerId);
+  toRecord(state: QuiesceState, bootId: string): QuiesceRecord {
+    return {
+      version: 1,
+      operationId: this.id,
+      state,
+      bootId,
+      armedAt: this.armedAt,
+      lease: this.lease?.record ?? { grantedAt: 0, expiresAt: 0, ceilingAt: 0 },
+      holds: this.waves.flat().map(({ record }) => record),
+    };
+  }
+
+  get attemptedWaves(): ServiceHold[][] {
+    return this.waves.map((wave) => wave.filter((hold) => this.attempted.has(hold)));
   }
 }

@@ -39,18 +39,34 @@ export class PauseHold implements ServiceHold {
   }
 
   async thaw(signal: AbortSignal): Promise<void> {
-    const { engine, freezer } = this.#ports;
     try {
-      await engine.unpause(this.record.containerId, signal);
+      await this.#unpause(signal);
     } catch (error) {
       if (TacetError.is(error, 'not-found')) return;
       // The engine does not do it. Its processes can go on all the same; what the engine still believes is
       // put right by the next attempt.
-      using deadline = withDeadline(undefined, directThawMs, 'the direct thaw', this.#ports.clock);
-      await freezer.thaw(this.record.cgroup, deadline.signal);
+      await this.#thawDirectly();
       throw error;
     }
-    await freezer.thaw(this.record.cgroup, signal);
+    await this.#ports.freezer.thaw(this.record.cgroup, signal);
+  }
+
+  /** The runtime resumes only what is frozen: after a direct thaw it is frozen again for that moment. */
+  async #unpause(signal: AbortSignal): Promise<void> {
+    const { engine, freezer } = this.#ports;
+    try {
+      await engine.unpause(this.record.containerId, signal);
+    } catch (error) {
+      // In the words of runc 1.1, through Docker 26.
+      if (!(error instanceof Error) || !error.message.includes('container not paused')) throw error;
+      await freezer.freeze(this.record.cgroup, signal);
+      await engine.unpause(this.record.containerId, signal);
+    }
+  }
+
+  async #thawDirectly(): Promise<void> {
+    using deadline = withDeadline(undefined, directThawMs, 'the direct thaw', this.#ports.clock);
+    await this.#ports.freezer.thaw(this.record.cgroup, deadline.signal);
   }
 
   async close(): Promise<void> {

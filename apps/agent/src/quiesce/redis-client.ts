@@ -19,6 +19,8 @@ command -v redis-cli >/dev/null && exec redis-cli "$@"
 exec valkey-cli "$@"
 `;
 
+export type RedisInfo = ReadonlyMap<string, string>;
+
 /** A kept `redis-cli`, which answers line by line when its output is no terminal (seen with 7.0 and 8.0). */
 export class RedisClient implements AsyncDisposable {
   readonly #session: ExecSession;
@@ -72,7 +74,7 @@ export class RedisClient implements AsyncDisposable {
   }
 
   /** `name:value` lines of a section of INFO. */
-  async info(section: string, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  async info(section: string, signal: AbortSignal): Promise<RedisInfo> {
     const lines = await this.ask(`INFO ${section}`, signal);
     return new Map(
       lines

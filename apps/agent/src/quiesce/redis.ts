@@ -3,7 +3,7 @@ import type { EngineContainer } from '../engine/engine.ts';
 import type { HoldRecord } from '../journal/schemas.ts';
 import type { MethodPorts, ServiceHold } from './method.ts';
 import { ParkedWrite } from './parked-write.ts';
-import { RedisClient } from './redis-client.ts';
+import { RedisClient, type RedisInfo } from './redis-client.ts';
 
 /** How often the server is asked whether it has finished writing. */
 const pollMs = 20;
@@ -42,12 +42,18 @@ export class RedisHold implements ServiceHold {
   }
 
   async prepare(signal: AbortSignal): Promise<void> {
-    const client = await this.#open(signal);
-    await this.#openParked(signal);
-    if ((await this.#howKept(client, signal)) !== 'dump') return;
-    // Now, while writes go on, so that little has changed when the hold's own dump comes.
-    await this.#dump(client, 'BGSAVE', signal);
-    await this.#untilDumped(client, signal);
+    try {
+      const client = await this.#open(signal);
+      await this.#openParked(signal);
+      if ((await this.#howKept(client, signal)) !== 'dump') return;
+      // Now, while writes go on, so that little has changed when the hold's own dump comes.
+      await this.#dump(client, 'BGSAVE', signal);
+      await this.#untilDumped(client, signal);
+    } catch (error) {
+      // A client that was given up in the middle of an answer is of no use to the hold.
+      await this.#hangUp();
+      throw error;
+    }
   }
 
   async hold(leaseMs: number, signal: AbortSignal): Promise<void> {
@@ -60,8 +66,7 @@ export class RedisHold implements ServiceHold {
         await this.#untilAppended(client, signal);
         break;
       case 'dump':
-        await this.#untilDumped(client, signal);
-        if ((await client.info('persistence', signal)).get('rdb_changes_since_last_save') !== '0') {
+        if ((await this.#untilDumped(client, signal)).get('rdb_changes_since_last_save') !== '0') {
           await this.#dump(client, 'SAVE', signal);
         }
         break;
@@ -199,9 +204,9 @@ export class RedisHold implements ServiceHold {
     }
   }
 
-  async #untilDumped(client: RedisClient, signal: AbortSignal): Promise<void> {
-    await this.#until(client, (info) => info.get('rdb_bgsave_in_progress') === '0', signal);
-    if ((await client.info('persistence', signal)).get('rdb_last_bgsave_status') === 'ok') return;
+  async #untilDumped(client: RedisClient, signal: AbortSignal): Promise<RedisInfo> {
+    const info = await this.#until(client, (now) => now.get('rdb_bgsave_in_progress') === '0', signal);
+    if (info.get('rdb_last_bgsave_status') === 'ok') return info;
     throw new TacetError('the last background save failed', {
       code: 'prepare-failed',
       hint: 'Is there room on its disk, and does vm.overcommit_memory let it fork?',
@@ -210,14 +215,18 @@ export class RedisHold implements ServiceHold {
 
   /** With `appendfsync everysec` an answer can be sent before the append-only file is written. */
   async #untilAppended(client: RedisClient, signal: AbortSignal): Promise<void> {
-    await this.#until(client, (info) => (info.get('aof_buffer_length') ?? '0') === '0', signal);
+    await this.#until(client, (now) => (now.get('aof_buffer_length') ?? '0') === '0', signal);
   }
 
   async #until(
     client: RedisClient,
-    isDone: (info: ReadonlyMap<string, string>) => boolean,
+    isDone: (info: RedisInfo) => boolean,
     signal: AbortSignal,
-  ): Promise<void> {
-    while (!isDone(await client.info('persistence', signal))) await this.#ports.clock.sleep(pollMs, signal);
+  ): Promise<RedisInfo> {
+    for (;;) {
+      const info = await client.info('persistence', signal);
+      if (isDone(info)) return info;
+      await this.#ports.clock.sleep(pollMs, signal);
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { ManualClock, silentLogger } from '@tacet/runtime';
+import { deferred, ManualClock, silentLogger } from '@tacet/runtime';
 import { describe, expect, it } from 'vitest';
 import { Listeners } from '../listeners.ts';
 import { MemoryEngine } from '../memory.ts';
@@ -101,6 +101,21 @@ describe('readiness', () => {
     guest.setQuiesce({ state: 'idle', unthawed: [] });
     await guest.clock.advance(11_000);
     expect(guest.ready()?.status).toBe('True');
+  });
+
+  it('takes no notice of a short hold that begins while it looks', async () => {
+    await using guest = startReadiness();
+    await guest.clock.advance(500);
+    const told = guest.events.pending(0).length;
+    const comeToLate = deferred();
+    guest.engine.inject({ call: 'containers', effect: comeToLate.promise, times: 1 });
+    await guest.clock.advance(11_000);
+    guest.setQuiesce({ state: 'held', unthawed: [] });
+    comeToLate.resolve();
+    await guest.clock.advance(1_000);
+    guest.setQuiesce({ state: 'idle', unthawed: [] });
+    await guest.clock.advance(11_000);
+    expect(guest.events.pending(0).slice(told)).toEqual([]);
   });
 
   it('stops asking a database when a hold begins in the middle of it', async () => {

@@ -40,8 +40,7 @@ export async function keepReadiness(options: ReadinessOptions, signal: AbortSign
   let pauseMs = unreadyRoundMs;
   for (;;) {
     try {
-      await shortHoldIsOver(options, signal);
-      const picture = await look(options, signal);
+      const picture = await lookOutsideShortHolds(options, signal);
       if (picture.engine.kind === 'reachable') services = picture.engine.services;
       const findings = evaluate(picture);
       const isChanged = board.report(findings, services.map(statusOf));
@@ -67,9 +66,22 @@ function nextPause(before: number, isChanged: boolean, findings: readonly Findin
   return isChanged ? unreadyRoundMs : Math.min(readyRoundMs, before * 1.5);
 }
 
-async function shortHoldIsOver({ quiesce, clock }: ReadinessOptions, signal: AbortSignal): Promise<void> {
+/** A look that a hold came into is taken again, unless that hold lasts. */
+async function lookOutsideShortHolds(options: ReadinessOptions, signal: AbortSignal): Promise<Picture> {
+  for (;;) {
+    const isLongHold = await outlastsShortHold(options, signal);
+    const picture = await look(options, signal);
+    if (isLongHold || !standsStill(picture.quiesce)) return picture;
+  }
+}
+
+async function outlastsShortHold(
+  { quiesce, clock }: ReadinessOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
   const endsAt = clock.monotonicMs() + shortHoldMs;
   while (standsStill(quiesce()) && clock.monotonicMs() < endsAt) await clock.sleep(leastPauseMs, signal);
+  return standsStill(quiesce());
 }
 
 function standsStill({ state, unthawed }: QuiesceView): boolean {

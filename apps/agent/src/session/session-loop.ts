@@ -13,7 +13,7 @@ const firstRetryMs = 500;
 const retryCapMs = 30_000;
 /** A session that lasted this long was a good one: the next is tried as fast as the first. */
 const goodSessionMs = 10_000;
-const enrolmentPollMs = 5_000;
+const enrolmentPollMs = 2_000;
 
 /** Dials, and dials again, for as long as the agent runs. Ends only with the signal, and never rejects. */
 export async function keepSession(options: SessionLoopOptions, signal: AbortSignal): Promise<void> {

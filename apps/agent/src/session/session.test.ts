@@ -150,6 +150,17 @@ describe('a session', () => {
     await until(() => agent.events.pending(0).length === 0);
   });
 
+  it('leaves out news that the protocol does not allow, and whoever made them does not suffer', async () => {
+    const agent = await startAgentSession();
+    const session = await controller.nextSession();
+    await session.welcome();
+    await session.frame('status');
+    agent.events.add({ at: -1, type: 'heal.step', message: 'before all time', data: {} });
+    agent.events.emit('heal.finished', 'behind it');
+    const { event } = await session.frame('event', (frame) => frame.event.type.startsWith('heal'));
+    expect(event.message).toBe('behind it');
+  });
+
   it('tells many changes at once in one frame with the newest picture', async () => {
     const agent = await startAgentSession();
     const session = await controller.nextSession();

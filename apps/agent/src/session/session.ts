@@ -167,12 +167,21 @@ export class Session implements FrameListener {
     if (this.#identity === undefined || this.#over.signal.aborted) return;
     for (const { sequence, event } of events.pending(this.#sentUpTo)) {
       if ((this.#connection?.backlogBytes ?? 0) > backlogLimitBytes) return;
-      this.#send({ kind: 'event', sequence, event });
       this.#sentUpTo = sequence;
+      this.#report({ kind: 'event', sequence, event });
     }
     if (!this.#statusIsStale) return;
     this.#statusIsStale = false;
-    this.#send({ kind: 'status', sequence: events.nextSequence(), status: status.current() });
+    this.#report({ kind: 'status', sequence: events.nextSequence(), status: status.current() });
+  }
+
+  /** Whoever makes news (a thaw, say) must not fail because its news cannot be told. */
+  #report(frame: AgentFrame): void {
+    try {
+      this.#send(frame);
+    } catch (error) {
+      this.#context.log.error('a frame that the protocol does not allow is left out', { frame, error });
+    }
   }
 
   #send(frame: AgentFrame): void {

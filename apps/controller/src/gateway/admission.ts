@@ -16,8 +16,8 @@ export interface Admitted {
   readonly guestId: string;
   readonly vmid: number | null;
   readonly welcome: WelcomeIdentity;
-  /** Whose VMID was taken over; its session, if any, is over. */
-  readonly displaced: string | undefined;
+  /** Whose VMID was taken over; their sessions, if any, are over. */
+  readonly displaced: readonly string[];
 }
 
 /** Turns a hello into the guest that it is, and writes that down. Hellos must come one at a time. */
@@ -56,7 +56,7 @@ export class Admission {
   async #welcomeBack(hello: Hello, guestId: string, vmid: number): Promise<Admitted> {
     await this.#store.restoreOrders.closeFor(guestId);
     await this.#saw(guestId, hello);
-    return { guestId, vmid, welcome: { kind: 'guest', vmid }, displaced: undefined };
+    return { guestId, vmid, welcome: { kind: 'guest', vmid }, displaced: [] };
   }
 
   async #adopt(hello: Hello, order: RestoreOrder): Promise<Admitted> {
@@ -68,12 +68,12 @@ export class Admission {
       // It never came back with the credential it was given, so that one was lost on the way.
       await guests.replaceCredential(order.guestId, hashSecret(credential));
       await this.#saw(order.guestId, hello);
-      return { guestId: order.guestId, vmid, welcome, displaced: undefined };
+      return { guestId: order.guestId, vmid, welcome, displaced: [] };
     }
-    const displaced = await guests.enrolled(vmid);
     const guestId = randomUUID();
     const now = this.#clock.now();
-    await guests.enrol({ id: guestId, vmid, credentialHash: hashSecret(credential), now });
+    const credentialHash = hashSecret(credential);
+    const displaced = await guests.enrol({ id: guestId, vmid, credentialHash, now });
     await restoreOrders.adopt(order.id, guestId);
     await this.#saw(guestId, hello);
     await this.#events.record(
@@ -82,7 +82,7 @@ export class Admission {
       { guestId, vmid },
       { sourceVmid: order.sourceVmid, operationId: order.operationId },
     );
-    return { guestId, vmid, welcome, displaced: displaced?.id };
+    return { guestId, vmid, welcome, displaced };
   }
 
   async #quarantine(hello: Hello, owner: StoredGuest, reason: string): Promise<Admitted> {
@@ -96,7 +96,7 @@ export class Admission {
       await this.#events.record('guest.quarantined', reason, { guestId, vmid }, { originGuestId: owner.id });
     }
     await this.#saw(guestId, hello);
-    return { guestId, vmid, welcome: { kind: 'quarantined', reason }, displaced: undefined };
+    return { guestId, vmid, welcome: { kind: 'quarantined', reason }, displaced: [] };
   }
 
   async #saw(guestId: string, { agentVersion, incarnation, status }: Hello): Promise<void> {

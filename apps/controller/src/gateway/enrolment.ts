@@ -59,12 +59,12 @@ export class Enrolment {
     }
     if (!(await store.enrolments.use(hash, now))) throw refused();
 
-    const displaced = await store.guests.enrolled(vmid);
     const guestId = randomUUID();
     const credential = newSecret();
-    await store.guests.enrol({ id: guestId, vmid, credentialHash: hashSecret(credential), now });
+    const credentialHash = hashSecret(credential);
+    const displaced = await store.guests.enrol({ id: guestId, vmid, credentialHash, now });
     await store.guests.saw(guestId, { agentVersion, incarnation, status: null, at: now });
-    if (displaced !== undefined) roster.forget(displaced.id);
+    displaced.forEach((id) => roster.forget(id));
     await events.record('guest.enrolled', `guest ${vmid} is enrolled`, { guestId, vmid }, { agentVersion });
     return { vmid, credential };
   }

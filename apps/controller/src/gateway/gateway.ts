@@ -110,7 +110,7 @@ export class Gateway implements AgentPort, AsyncDisposable {
   }
 
   async #greet(socket: WebSocket): Promise<void> {
-    const { clock, log, limits } = this.#options;
+    const { log } = this.#options;
     try {
       const hello = await this.#hello(socket);
       await this.#admissions.run('hello', () => this.#welcome(socket, hello));
@@ -123,10 +123,8 @@ export class Gateway implements AgentPort, AsyncDisposable {
         error: { ...wire, retryable: wire.retryable || wire.code === 'internal' },
       };
       if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(refused));
-      socket.close(closeCodes.policy, 'refused');
-      // An agent that does not answer the close must not keep its place.
-      await clock.sleep(Math.min(limits.ttlMs, 5_000));
-      socket.terminate();
+      socket.resume();
+      socket.close(closeCodes.policy, 'refused'); // ws cuts it off if the agent does not answer
     }
   }
 
@@ -198,7 +196,7 @@ export class Gateway implements AgentPort, AsyncDisposable {
       session,
       lastSeenAt: clock.now(),
     };
-    if (admitted.displaced !== undefined) this.roster.forget(admitted.displaced);
+    for (const displaced of admitted.displaced) this.roster.forget(displaced);
     this.roster.enter(guest);
     session.ended.addEventListener('abort', () => void this.#leave(session, guestId), { once: true });
     await events.record('session.opened', `the agent of ${label} is connected`, subject, {

@@ -4,13 +4,7 @@ import type { Logger } from '@tacet/runtime';
 import type { Store } from '../store/open-store.ts';
 import type { LiveGuest } from './roster.ts';
 
-const heldStates: ReadonlySet<QuiesceState> = new Set([
-  'preparing',
-  'prepared',
-  'holding',
-  'held',
-  'thawing',
-]);
+const heldStates: ReadonlySet<QuiesceState> = new Set(['preparing', 'prepared', 'holding', 'held']);
 const THAW_DEADLINE_MS = 10_000;
 
 /**
@@ -30,6 +24,6 @@ export async function thawLeftOver(
     const { releasedBy } = await session.request('thaw', { operationId }, options);
     log.warn('thawed a guest that came back held', { vmid, operationId, releasedBy });
   } catch (error) {
-    log.error('a guest that came back held could not be thawed; its lease will', { vmid, error });
+    log.warn('a guest that came back held was not thawed; its lease will do it', { vmid, error });
   }
 }

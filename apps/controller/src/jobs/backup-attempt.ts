@@ -52,15 +52,21 @@ export async function watchBackup(options: WatchOptions): Promise<TaskSightings>
     outcome: undefined,
   };
   const log: TaskLine[] = [];
+  let isLost = false;
   const polls = task.follow({
     signal: options.signal,
     deadlineMs: options.deadlineMs,
     pollMs: () => (window?.isHeld === true ? options.pollMs : RELAXED_POLL_MS),
-    onPollError: (error) => recorder.step('poll-failed', error.message),
+    onPollError: (error) => {
+      if (!isLost) recorder.step('node-lost', `the task goes on unseen: ${error.message}`);
+      isLost = true;
+    },
   });
   for await (const poll of polls) {
     const end = takeIn(seen, poll, now);
     if (end !== undefined) void window?.thaw(end);
+    if (isLost) recorder.step('node-back', 'the task can be seen again');
+    isLost = false;
     for (const line of poll.lines) report(line, recorder);
     log.push(...poll.lines);
     if (poll.status !== undefined) seen.outcome = taskOutcome(poll.status, log);

@@ -60,8 +60,11 @@ beforeEach(() => {
 
 describe('a backup whose snapshot is seen while everything is held', () => {
   it('is app-consistent, with its proof, and was thawed as soon as the snapshot was seen', async () => {
-    bench.node.will(goodBackup);
+    let heldAfterwards: boolean | undefined;
+    const look = (): void => void (heldAfterwards = bench.quiesce.isHeld);
+    bench.node.will([lines.start, lines.snapshotMode, [], lines.archive, look, [], lines.ok]);
     const { backup } = await bench.run();
+    expect(heldAfterwards).toBe(false);
     expect(bench.story).toEqual(['prepare', 'hold', 'post', 'snapshot seen', 'thaw']);
     expect(backup.verdict).toMatchObject({ consistency: 'app', reason: 'HoldSpansSnapshot' });
     expect(backup.verdict.proof?.snapshotLine).toBe(lines.archive);
@@ -155,9 +158,11 @@ describe('a hold that cannot span the snapshot ends at once', () => {
   it.each([
     ['vzdump falls back to suspend mode', [lines.fallback, lines.suspendMode], 'NoSnapshot'],
     ['the guest is stopped', [lines.stopMode], 'NoSnapshot'],
-  ])('%s', async (_, shown, reason) => {
+  ] as const)('%s', async (_, shown, reason) => {
     let heldAfterwards: boolean | undefined;
-    bench.node.will([...shown, () => void (heldAfterwards = bench.quiesce.isHeld), lines.archive, lines.ok]);
+    const [first, ...later] = shown;
+    const look = (): void => void (heldAfterwards = bench.quiesce.isHeld);
+    bench.node.will([first, look, ...later, lines.archive, lines.ok]);
     expect(await bench.verdict()).toMatchObject({ consistency: 'crash', reason });
     expect(heldAfterwards).toBe(false);
     expect(bench.story).toEqual(['prepare', 'hold', 'post', 'thaw', 'snapshot seen']);

@@ -75,16 +75,17 @@ export class Guests {
   }
 
   /**
-   * Makes `guest` the one that bears its VMID. Whoever bore it before is forgotten, together with its
-   * credential: Proxmox has only one guest of a number, so the older is gone.
+   * Makes it the one that bears its VMID. Whoever claimed that before is forgotten, credential and all: a
+   * node has only one guest of a number. @returns the ids of those.
    */
-  async enrol({ id, vmid, credentialHash, now }: NewGuest): Promise<void> {
-    await this.#db.transaction().execute(async (db) => {
-      await db.deleteFrom('guests').where('vmid', '=', vmid).where('identity', '=', 'enrolled').execute();
+  async enrol({ id, vmid, credentialHash, now }: NewGuest): Promise<string[]> {
+    return await this.#db.transaction().execute(async (db) => {
+      const displaced = await db.deleteFrom('guests').where('vmid', '=', vmid).returning('id').execute();
       await db
         .insertInto('guests')
         .values({ ...empty(id, now), vmid, identity: 'enrolled', credential_hash: credentialHash })
         .execute();
+      return displaced.map((row) => row.id);
     });
   }
 

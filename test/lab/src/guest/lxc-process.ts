@@ -74,7 +74,9 @@ export function attachArgv(vmid: number, argv: readonly string[]): string[] {
     LANG: 'C.UTF-8',
   };
   const set = Object.entries(environment).flatMap(([name, value]) => ['--set-var', `${name}=${value}`]);
-  return [...lxc('lxc-attach', vmid, '--clear-env', ...set), '--', ...argv];
+  // What runs in the guest is killed with lxc-attach: a deadline out here is one in there.
+  const bound = ['setpriv', '--pdeathsig', 'KILL', '--'];
+  return [...lxc('lxc-attach', vmid, '--clear-env', ...set), '--', ...bound, ...argv];
 }
 
 export function guestDirectory(vmid: number): string {

@@ -30,7 +30,7 @@ export class CommandError extends Error {
     const tail = (result.stderr || result.stdout || '').trim().split('\n').slice(-8).join('\n  ');
     const shown = argv.join(' ');
     super(
-      `${shown.length > 200 ? `${shown.slice(0, 200)}…` : shown}: ${what}${tail ? `\n  ${tail}` : ''}`,
+      `${shown.length > 300 ? `${shown.slice(0, 80)} … ${shown.slice(-200)}` : shown}: ${what}${tail ? `\n  ${tail}` : ''}`,
       cause === undefined ? undefined : { cause },
     );
     this.argv = argv;

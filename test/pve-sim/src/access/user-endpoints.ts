@@ -51,7 +51,8 @@ function createUser(call: Call): Reply {
 
 function updateUser(call: Call): Reply {
   const user = call.world.accounts.user(parameter(call, 'userid'));
-  const { enable, expire } = call.parameters;
+  const { comment, enable, expire } = call.parameters;
+  if (comment !== undefined) user.comment = comment;
   if (enable !== undefined) user.enable = enable === '1';
   if (expire !== undefined) user.expire = Number(expire);
   return data(null);

@@ -10,7 +10,7 @@ export const FAST: Partial<SimTiming> = {
   noRouteMs: 20,
   proxyTimeoutMs: 100,
   lockwaitMinuteMs: 150,
-  killAfterMs: 400,
+  killAfterMs: 1_500,
 };
 
 const guest = (

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RawClient, type RawRequest, upidOf } from '../replay/raw-client.ts';
-import { startRecordedNode } from '../replay/recorded-node.ts';
+import { FAST, startRecordedNode } from '../replay/recorded-node.ts';
 
 const BACKUP: RawRequest = {
   method: 'POST',
@@ -26,7 +26,7 @@ interface Line {
 
 describe('the life of a task', () => {
   it('begins with a log that says `no content` as line 1, whose number the real first line takes', async () => {
-    await using node = await startRecordedNode({ timing: { forkMs: 80, statusLagMs: 5 } });
+    await using node = await startRecordedNode({ timing: { ...FAST, forkMs: 500 } });
     await using client = new RawClient(node.sim);
     const started = await client.send(BACKUP);
     const log: RawRequest = { method: 'GET', path: `${taskPath(upidOf(started))}/log`, auth: 'dual@pve!tk' };
@@ -39,7 +39,7 @@ describe('the life of a task', () => {
   });
 
   it('shows TASK OK in the log before the status says stopped', async () => {
-    await using node = await startRecordedNode({ timing: { forkMs: 5, statusLagMs: 150 } });
+    await using node = await startRecordedNode({ timing: { ...FAST, statusLagMs: 500 } });
     await using client = new RawClient(node.sim);
     const started = await client.send(BACKUP);
     await client.waitForLine(started, 'TASK OK');
@@ -76,7 +76,7 @@ describe('the life of a task', () => {
   });
 
   it('names the whole token while it is active, and the user with a token id once it is over', async () => {
-    await using node = await startRecordedNode({ timing: { forkMs: 60, statusLagMs: 5 } });
+    await using node = await startRecordedNode({ timing: { ...FAST, forkMs: 500 } });
     await using client = new RawClient(node.sim);
     const started = await client.send(BACKUP);
     expect((dataOf(await client.send(list('active'))) as object[])[0]).toMatchObject({
@@ -134,7 +134,7 @@ describe('the life of a task', () => {
   });
 
   it('ends a job over two guests after one abort only when nothing is left to do', async () => {
-    await using node = await startRecordedNode({ stepMs: 200 });
+    await using node = await startRecordedNode({ stepMs: 300, timing: { ...FAST, killAfterMs: 500 } });
     await using client = new RawClient(node.sim);
     const started = await client.send({ ...BACKUP, params: { vmid: '201,202', storage: 'local' } });
     expect(upidOf(started)).toMatch(/:vzdump::dual@pve!tk:$/);
