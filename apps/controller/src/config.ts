@@ -28,7 +28,7 @@ const nodeSchema = z.strictObject({
   /** Where restored disks go; the node's own default when left out. */
   restoreStorage: z.string().min(1).optional(),
   /** Between two looks at a task's log while a hold waits for it. */
-  pollMs: z.number().int().min(10).max(10_000).default(100),
+  pollMs: z.number().int().min(10).max(10_000).default(50),
 });
 export type NodeConfig = z.infer<typeof nodeSchema>;
 

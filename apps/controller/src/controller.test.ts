@@ -180,6 +180,10 @@ describe('agents at the gateway', () => {
   it.each([
     ['no JSON', '{'],
     ['an unknown kind', '{"kind":"reboot"}'],
+    [
+      'many wrong fields',
+      JSON.stringify({ kind: 'status', sequence: '×', status: { conditions: [{}, {}] } }),
+    ],
     ['a binary frame', Buffer.from('{}')],
   ])('that send %s are cut off with the reason', async (_, text) => {
     await using agent = await connect();

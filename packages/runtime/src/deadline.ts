@@ -31,15 +31,22 @@ export function withDeadline(
   what: string,
   clock: Clock = systemClock,
 ): Deadline {
-  const expiry = new AbortController();
+  const either = new AbortController();
+  // Joined by hand: AbortSignal.any of Node 20 keeps something of every signal for as long as its source lives.
+  const onParentAbort = (): void => either.abort(parent?.reason);
+  if (parent?.aborted) onParentAbort();
+  else parent?.addEventListener('abort', onParentAbort, { once: true });
   const cancelTimer = new AbortController();
   void clock.sleep(ms, cancelTimer.signal).then(
-    () => expiry.abort(new DeadlineError(what, ms)),
+    () => either.abort(new DeadlineError(what, ms)),
     () => undefined, // disposed of before it expired
   );
   return {
-    signal: parent === undefined ? expiry.signal : AbortSignal.any([parent, expiry.signal]),
-    [Symbol.dispose]: () => cancelTimer.abort(),
+    signal: either.signal,
+    [Symbol.dispose]: () => {
+      cancelTimer.abort();
+      parent?.removeEventListener('abort', onParentAbort);
+    },
   };
 }
 

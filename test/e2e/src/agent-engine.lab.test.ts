@@ -1,23 +1,30 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Guest, type Lab, labObstacle, openAckCollector, openLab, startStack } from '@tacet/lab';
+import {
+  type Guest,
+  type Lab,
+  labObstacle,
+  lxcInitPid,
+  openAckCollector,
+  openLab,
+  startStack,
+} from '@tacet/lab';
 import type { AckCollector } from '@tacet/lab';
 import { createLogger, prettySink, systemClock } from '@tacet/runtime';
 import type { Event } from '@tacet/protocol';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { discover } from '../../../apps/agent/src/discovery/compose.ts';
-import { DockerEngine } from '../../../apps/agent/src/engine/docker-engine.ts';
-import type { EngineContainer } from '../../../apps/agent/src/engine/engine.ts';
-import { CgroupFreezer } from '../../../apps/agent/src/guest/cgroup-freezer.ts';
-import type { GuestHost } from '../../../apps/agent/src/guest/guest.ts';
-import { Journal } from '../../../apps/agent/src/journal/journal.ts';
-import type { HoldRecord } from '../../../apps/agent/src/journal/schemas.ts';
-import { QuiesceCoordinator } from '../../../apps/agent/src/quiesce/coordinator.ts';
-import { inheritedHold, newHold } from '../../../apps/agent/src/quiesce/make-hold.ts';
-import type { MethodPorts } from '../../../apps/agent/src/quiesce/method.ts';
-import { RedisClient } from '../../../apps/agent/src/quiesce/redis-client.ts';
-import { lxcInitPid } from '../../lab/src/guest/lxc-process.ts';
+import { discover } from '@tacet/agent/src/discovery/compose.ts';
+import { DockerEngine } from '@tacet/agent/src/engine/docker-engine.ts';
+import type { EngineContainer } from '@tacet/agent/src/engine/engine.ts';
+import { CgroupFreezer } from '@tacet/agent/src/guest/cgroup-freezer.ts';
+import type { GuestHost } from '@tacet/agent/src/guest/guest.ts';
+import { Journal } from '@tacet/agent/src/journal/journal.ts';
+import type { HoldRecord } from '@tacet/agent/src/journal/schemas.ts';
+import { QuiesceCoordinator } from '@tacet/agent/src/quiesce/coordinator.ts';
+import { inheritedHold, newHold } from '@tacet/agent/src/quiesce/make-hold.ts';
+import type { MethodPorts } from '@tacet/agent/src/quiesce/method.ts';
+import { RedisClient } from '@tacet/agent/src/quiesce/redis-client.ts';
 
 // The agent's adapter and methods against a real engine, from outside of the guest: a unix socket, procfs and
 // cgroups of a container can be reached through its init's root.

@@ -52,6 +52,13 @@ describe('a controller, a simulated node and agents on real sockets', () => {
   });
   afterEach(() => undo[Symbol.asyncDispose]());
 
+  async function volumes(): Promise<string[]> {
+    const { url, fingerprint } = house.sim;
+    const token = { id: 'tacet@pve!backup', secret: 'backup-secret' };
+    await using node = connect({ url, token, trust: { fingerprint } });
+    return (await node.storage.backups({ node: 'pve1', storage: 'local' })).map(({ volid }) => volid);
+  }
+
   async function agentOf(vmid: number, credential: string): Promise<FakeAgent> {
     const { agentUrl: url, fingerprint } = house.controller;
     const incarnation = fakeIncarnation(vmid, originalMac);
@@ -172,6 +179,30 @@ describe('a controller, a simulated node and agents on real sockets', () => {
       error: { code: 'node-unreachable', retryable: true },
     });
     expect(quiesce.journal).toEqual([]);
+  });
+
+  it('makes one backup, not two, when the node hangs over the request and answers 596', async () => {
+    await agentOf(101, await enrol(house, 101));
+    quiesce.before = (method) => {
+      if (method === 'hold') house.sim.setFault('pve1', 'daemon-hung');
+      if (method === 'thaw') house.sim.setFault('pve1', undefined);
+    };
+    const operation = await backUp(house, 101);
+    expect(operation).toMatchObject({ state: 'succeeded', backup: { verdict: { consistency: 'crash' } } });
+    expect(operation.steps.map((step) => step.name)).toContain('request-lost');
+    expect(quiesce.isHeld).toBe(false);
+    expect(await volumes()).toEqual([operation.backup?.volid]);
+  });
+
+  it('waits for a busy node with nothing held, and proves its backup all the same', async () => {
+    await agentOf(101, await enrol(house, 101));
+    const other = backUp(house, 102);
+    await expect.poll(() => house.log.join('')).toContain('accepted the backup');
+    const operation = await backUp(house, 101);
+    expect(operation).toMatchObject({ state: 'succeeded', backup: { verdict: { consistency: 'app' } } });
+    expect(operation.steps.map((step) => step.name)).toContain('waiting');
+    expect((await other).state).toBe('succeeded');
+    expect(await volumes()).toHaveLength(2);
   });
 
   it('never restores over a guest that exists', async () => {

@@ -83,7 +83,8 @@ export async function openHouse(undo: Undo): Promise<House> {
       leaseMs: 3_000,
     }),
     log: createLogger({ sink: jsonSink((line) => log.push(line)), level: 'debug' }),
-    random: () => 0,
+    // Retries come soon.
+    random: () => 0.02,
   });
   undo.defer(() => controller[Symbol.asyncDispose]());
   return { sim, controller, api: await ApiClient.of(controller.clientFile), log };

@@ -2,6 +2,7 @@
 export { labObstacle } from './obstacle.ts';
 export { openLab } from './open-lab.ts';
 export { takeDown } from './take-down.ts';
+export { lxcInitPid } from './guest/lxc-process.ts';
 export { openAckCollector } from './ack-collector.ts';
 export { findMissingWrites } from './missing-writes.ts';
 export { bridge, defaultAckPort, guestAddress, guestMac, uniqueMac } from './addresses.ts';

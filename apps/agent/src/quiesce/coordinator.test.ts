@@ -353,6 +353,17 @@ describe('what happens while held', () => {
     expect(services.find(({ service }) => service === 'cache')?.intactUntilThaw).toBe(false);
   });
 
+  it('does not keep Redis paused when the kept client has died', async () => {
+    await using bed = await Testbed.open();
+    await bed.coordinator.prepare(prepare);
+    await bed.coordinator.hold(hold);
+    bed.engine.inject({ call: 'ask', effect: new Error('the client has ended'), times: 2 });
+    const { thawed, services } = await bed.coordinator.thaw({ operationId });
+    expect(thawed).toBe(true);
+    expect(bed.blocked()).toEqual([]);
+    expect(services.find(({ service }) => service === 'cache')?.intactUntilThaw).toBe(false);
+  });
+
   it('a second thaw does not hide that the first one was not complete', async () => {
     await using bed = await Testbed.open();
     await bed.coordinator.prepare(prepare);
@@ -416,6 +427,16 @@ describe('an agent that starts', () => {
     await copy.thaw({ operationId });
     // Without a restart policy the others stay down: that is heal's part, which has the manifest.
     expect(bed.blocked()).toEqual(['cache', 'db', 'mail', 'web']);
+  });
+
+  it('does not ask the databases of a restored copy, which may not be up yet, for an unpause', async () => {
+    await using bed = await Testbed.open();
+    await bed.coordinator.prepare(prepare);
+    await bed.coordinator.hold(hold);
+    const copy = bed.restart();
+    bed.engine.inject({ call: 'openSession', effect: 'hang' });
+    await copy.recover();
+    expect(await copy.thaw({ operationId })).toMatchObject({ thawed: true, failures: [] });
   });
 
   it('thaws what is frozen although its journal cannot be read', async () => {

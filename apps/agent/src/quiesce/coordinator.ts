@@ -32,7 +32,7 @@ import { Operation } from './operation.ts';
 import { look, prepareOperation, type PreparationPorts, refreshOperation } from './preparation.ts';
 import { QuiesceStateHolder } from './quiesce-state.ts';
 import { thawForgotten } from './thaw-forgotten.ts';
-import { thawAll, type ThawPorts, thawStubborn, type Unthawed } from './thaw-round.ts';
+import { namesOf, thawAll, type ThawPorts, thawStubborn, type Unthawed } from './thaw-round.ts';
 
 export interface CoordinatorOptions {
   engine: Engine;
@@ -183,7 +183,7 @@ export class QuiesceCoordinator implements AsyncDisposable {
     if (read.kind === 'absent' || !owesThaw(read.value.state)) return { kind: 'nothing-owed' };
     const record = read.value;
     const sameBoot = record.bootId === (await host.bootId());
-    const operation = Operation.fromRecord(record, this.#ports);
+    const operation = Operation.fromRecord(record, this.#ports, sameBoot);
     this.#current = operation;
     this.#state.inherit(record.state, operation.id);
     void this.#release(operation, 'agent-restarted');
@@ -308,7 +308,9 @@ export class QuiesceCoordinator implements AsyncDisposable {
   }
 
   async #thawUntilDone(operation: Operation): Promise<void> {
-    this.#emit('quiesce.thaw-failed', this.#describeUnthawed(), { operationId: operation.id });
+    this.#emit('quiesce.thaw-failed', `still not thawed: ${namesOf(this.#unthawed)}`, {
+      operationId: operation.id,
+    });
     this.#state.notify();
     try {
       await thawStubborn(this.#unthawed, this.#thawPorts(operation), this.#closed.signal);
@@ -388,11 +390,6 @@ export class QuiesceCoordinator implements AsyncDisposable {
   #refuseEnded(operationId: string): void {
     if (this.#last?.operationId !== operationId || this.#current?.id === operationId) return;
     throw new TacetError(`operation ${operationId} has ended`, { code: 'wrong-state' });
-  }
-
-  #describeUnthawed(): string {
-    const names = [...this.#unthawed.values()].map(({ stack, service }) => `${stack}/${service}`);
-    return `still not thawed: ${names.join(', ')}`;
   }
 
   #emit(type: Event['type'], message: string, data: Record<string, unknown>): void {

@@ -36,11 +36,15 @@ export class Operation {
     this.id = id;
   }
 
-  /** What an earlier process may have held: all of it is owed a thaw. */
-  static fromRecord(record: QuiesceRecord, ports: MethodPorts): Operation {
+  /**
+   * What an earlier process may have held: all of it is owed a thaw. Of another boot that is only what was
+   * stopped: a frozen cgroup, a paused container and a paused Redis ended with it (seen with Docker 26).
+   */
+  static fromRecord(record: QuiesceRecord, ports: MethodPorts, sameBoot: boolean): Operation {
     const operation = new Operation(record.operationId);
     operation.armedAt = record.armedAt;
-    operation.waves = [record.holds.map((hold) => inheritedHold(hold, ports, record.lease.expiresAt))];
+    const owed = sameBoot ? record.holds : record.holds.filter(({ method }) => method === 'stop');
+    operation.waves = [owed.map((hold) => inheritedHold(hold, ports, record.lease.expiresAt))];
     for (const hold of operation.waves.flat()) operation.attempted.add(hold);
     return operation;
   }

@@ -19,6 +19,10 @@ export interface ThawPorts {
 /** What did not thaw, with the reason. */
 export type Unthawed = Map<ServiceHold, ServiceFailure>;
 
+export function namesOf(unthawed: Unthawed): string {
+  return [...unthawed.values()].map(({ stack, service }) => `${stack}/${service}`).join(', ');
+}
+
 /** One attempt at everything, the last wave first. Never throws. */
 export async function thawAll(waves: readonly ServiceHold[][], ports: ThawPorts): Promise<Unthawed> {
   const unthawed: Unthawed = new Map();

@@ -108,8 +108,7 @@ export class AgentSession {
   /** Ends the session now; the socket follows. */
   close(code: number, reason: string): void {
     this.#end(reason);
-    // A close frame carries at most 123 bytes of reason.
-    this.#options.socket.close(code, reason.slice(0, 120));
+    this.#options.socket.close(code, closeReason(reason));
   }
 
   #receive(data: RawData, isBinary: boolean): void {
@@ -173,6 +172,11 @@ export class AgentSession {
     const why = `the session of ${this.#options.label} ended: ${reason}`;
     this.#ended.abort(new Failure('guest-not-connected', why, { retryable: true }));
   }
+}
+
+/** A close frame carries at most 123 bytes of reason; a character that is cut in half becomes three. */
+function closeReason(reason: string): string {
+  return Buffer.from(reason).subarray(0, 120).toString();
 }
 
 /** The frame, or an Error that says what is wrong with it. */

@@ -135,6 +135,19 @@ describe('a backup without a hold is made, and says why it is only crash-consist
     expect(bench.story).toEqual(['post', 'snapshot seen']);
   });
 
+  it('when the guest is quiesced for something else: that is left alone', async () => {
+    bench.node.will(goodBackup);
+    bench.quiesce.before = (method) => {
+      const code = method === 'thaw' ? 'operation-mismatch' : 'conflict';
+      throw new TacetError('the guest is held for operation other', { code });
+    };
+    expect(await bench.verdict()).toMatchObject({
+      consistency: 'crash',
+      message: /held for operation other/,
+    });
+    expect(bench.journal.filter((entry) => entry === 'thaw')).toHaveLength(1);
+  });
+
   it.each(['prepare', 'hold'] as const)('when %s fails; the guest is thawed', async (failing) => {
     bench.node.will(goodBackup);
     bench.quiesce.before = (method) => {

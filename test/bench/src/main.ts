@@ -1,0 +1,45 @@
+// `npm run bench -- footprint`: measurements, printed for a person. They are no tests: nothing fails by time.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { labObstacle, openLab } from '@tacet/lab';
+import { describeError } from '@tacet/runtime';
+import { footprint } from './footprint.ts';
+
+const benchmarks = { footprint };
+
+async function main(): Promise<number> {
+  const name = process.argv[2] ?? '';
+  const benchmark = Object.entries(benchmarks).find(([known]) => known === name)?.[1];
+  if (!benchmark) {
+    process.stderr.write(`Usage: npm run bench -- ${Object.keys(benchmarks).join('|')}\n`);
+    return 2;
+  }
+  const obstacle = labObstacle();
+  if (obstacle !== undefined) {
+    process.stderr.write(`bench: ${obstacle}\n`);
+    return 1;
+  }
+  const root = join(import.meta.dirname, '..', '..', '..');
+  const build = spawnSync('turbo', ['run', 'build', '--output-logs=errors-only'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (build.status !== 0) return 1;
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
+  }
+  await using lab = await openLab({
+    signal: stop.signal,
+    onProgress: ({ phase, done }) => done && console.error(phase),
+  });
+  await benchmark(lab, stop.signal);
+  return 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`bench: ${describeError(error)}\n`);
+  process.exitCode = 1;
+}
