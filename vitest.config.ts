@@ -6,6 +6,8 @@ const lab = ['test/**/*.lab.test.ts'];
 
 export default defineConfig({
   test: {
+    // Most tests wait for sockets and processes rather than for the processor.
+    maxWorkers: '100%',
     projects: [
       {
         test: {

@@ -46,9 +46,11 @@ function install() {
   const hash = lockfileHash();
   if (isInstalled(hash)) return 0;
   const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  console.error(`tacet: installing the workspace with ${packageManager}`);
-  const args = ['exec', '--yes', `--package=${packageManager}`, '--', 'pnpm', 'install', '--frozen-lockfile'];
-  const status = run('npm', args, { ...process.env, CI: 'true' });
+  console.error(`tacet: installing the workspace with ${packageManager}; the first time takes a minute`);
+  // Warnings are left out: they are about this machine's own Node, which runs nothing of the workspace.
+  const pnpm = ['pnpm', 'install', '--frozen-lockfile', '--loglevel=error'];
+  const args = ['exec', '--yes', '--loglevel=error', `--package=${packageManager}`, '--', ...pnpm];
+  const status = run('npm', args, { ...process.env, CI: 'true', npm_config_update_notifier: 'false' });
   if (status !== 0) {
     console.error('tacet: the installation failed; the reason stands above. It needs npm and its registry.');
     return status;

@@ -1,0 +1,102 @@
+import type { Api } from '@tacet/demo';
+import { type AckCollector, containerStates, type Guest, stack, type WriteStream } from '@tacet/lab';
+import type { Backup, Guest as GuestView } from '@tacet/protocol';
+import { expect } from 'vitest';
+import { frozenContainers, journalOf, writeCounters } from './inside.ts';
+import { until } from './until.ts';
+
+const streams: readonly WriteStream[] = ['postgres', 'redis'];
+const never = new AbortController().signal;
+const allRunning = Object.fromEntries(stack.services.map((service) => [service, 'running']));
+
+/** Nothing but the journal's holds and a silence of the writers: the databases stand still. */
+export async function expectHeld(guest: Guest, collector: AckCollector): Promise<void> {
+  expect((await journalOf(guest)).state).toBe('held');
+  const silence = AbortSignal.timeout(1000);
+  await Promise.all(
+    streams.map((stream) =>
+      expect(collector.next(stream, guest.address(), silence)).rejects.toThrow(/timeout/),
+    ),
+  );
+}
+
+/** Every container runs, none is frozen or paused, and the agent owes nothing any more. */
+export async function expectThawed(guest: Guest, ms: number): Promise<void> {
+  await until(`guest ${guest.vmid} is thawed`, ms, async () => {
+    expect(await containerStates(guest)).toEqual(allRunning);
+    expect(await frozenContainers(guest)).toEqual([]);
+    expect((await journalOf(guest)).state).toBe('idle');
+    return true;
+  });
+}
+
+/** Both streams write again. @returns how long after `since` (host time) the slower one did. */
+export async function expectWritesFlow(
+  guest: Guest,
+  collector: AckCollector,
+  { since, withinMs }: { since: number; withinMs: number },
+): Promise<number> {
+  const signal = AbortSignal.timeout(Math.max(0, since + withinMs - Date.now()));
+  const flowing = streams.map(async (stream) => {
+    try {
+      return (await collector.next(stream, guest.address(), signal)).atMs - since;
+    } catch (cause) {
+      throw new Error(`no write of ${stream} flowed in guest ${guest.vmid} within ${withinMs} ms`, { cause });
+    }
+  });
+  return Math.max(...(await Promise.all(flowing)));
+}
+
+/** The same for a guest that nobody can hear: its own databases are asked. */
+export async function expectWritesFlowInside(
+  guest: Guest,
+  { since, withinMs }: { since: number; withinMs: number },
+): Promise<number> {
+  const before = await writeCounters(guest);
+  await until(`writes go on in guest ${guest.vmid}`, since + withinMs - Date.now(), async () => {
+    const now = await writeCounters(guest);
+    return (now.postgres > before.postgres && now.redis > before.redis) || undefined;
+  });
+  return Date.now() - since;
+}
+
+export async function guestOf(api: Api, vmid: number): Promise<GuestView | undefined> {
+  return (await api.guests(never)).find((guest) => guest.vmid === vmid);
+}
+
+/** The agent itself says so, over a session. */
+export async function expectReady(api: Api, vmid: number, ms = 60_000): Promise<GuestView> {
+  return await until(`guest ${vmid} says Ready`, ms, async () => {
+    const guest = await guestOf(api, vmid);
+    expect(guest).toMatchObject({ identity: 'enrolled', connected: true, quiesceState: 'idle' });
+    expect(falseConditions(guest)).toEqual([]);
+    return guest;
+  });
+}
+
+export function falseConditions(guest: GuestView | undefined): string[] {
+  const conditions = guest?.conditions ?? [];
+  expect(conditions.map(({ type }) => type)).toContain('Ready');
+  return conditions
+    .filter(({ status }) => status !== 'True')
+    .map(({ type, status, message }) => `${type}=${status}: ${message}`);
+}
+
+export async function sessionsOf(api: Api, vmid: number): Promise<number> {
+  const events = await api.events(0, never);
+  return events.filter((event) => event.vmid === vmid && event.type === 'session.opened').length;
+}
+
+/** `app` needs a proof, and nothing else may have one. */
+export function expectNotProven({ verdict }: Backup): void {
+  expect(verdict.consistency).toMatch(/^(crash|unknown)$/);
+  expect(verdict.proof).toBeNull();
+  expect(verdict.message).not.toBe('');
+}
+
+export function expectProven({ verdict }: Backup): NonNullable<Backup['verdict']['proof']> {
+  expect(verdict).toMatchObject({ consistency: 'app', reason: 'HoldSpansSnapshot' });
+  expect(verdict.services.map(({ service }) => service).toSorted()).toEqual(stack.services.toSorted());
+  if (verdict.proof === null) throw new Error('app without a proof');
+  return verdict.proof;
+}

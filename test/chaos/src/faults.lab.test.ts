@@ -1,0 +1,218 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Api, type LabStage, openLabStage } from '@tacet/demo';
+import { type Guest, labObstacle, openLab, startStack } from '@tacet/lab';
+import type { Operation } from '@tacet/protocol';
+import { systemClock } from '@tacet/runtime';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFailed } from 'vitest';
+import { archiveOf, backUp, ended, madeBy, startAndHold } from './backups.ts';
+import {
+  expectHeld,
+  expectNotProven,
+  expectProven,
+  expectReady,
+  expectThawed,
+  expectWritesFlow,
+  expectWritesFlowInside,
+  guestOf,
+  sessionsOf,
+} from './expectations.ts';
+import { frozenContainers, inGuest } from './inside.ts';
+import { until } from './until.ts';
+
+const obstacle = labObstacle();
+const leaseMs = 10_000;
+/** The promise is the lease. The rest is for looking at it on a machine that does other things as well. */
+const boundMs = 2 * leaseMs;
+const never = new AbortController().signal;
+
+describe.skipIf(obstacle !== undefined)(
+  `a guest that something happens to while it is held${obstacle ? ` (skipped: ${obstacle})` : ''}`,
+  () => {
+    const cleanup = new AsyncDisposableStack();
+    let stage: LabStage;
+    let guest: Guest;
+    let api: Api;
+
+    beforeAll(async () => {
+      const signal = AbortSignal.timeout(1_700_000);
+      const lab = cleanup.use(await openLab({ signal }));
+      stage = cleanup.use(await openLabStage({ lab, leaseMs, signal }));
+      ({ guest } = stage);
+      api = cleanup.use(await stage.api());
+    });
+    afterAll(() => cleanup.disposeAsync());
+
+    beforeEach(async () => {
+      onTestFailed(async () => {
+        process.stderr.write(await logs());
+      });
+      await expectReady(api, guest.vmid);
+      await flow();
+    });
+
+    const flow = (since = Date.now()) =>
+      expectWritesFlow(guest, stage.collector, { since, withinMs: boundMs });
+
+    async function logs(): Promise<string> {
+      const agent = await inGuest(guest, ['journalctl', '-u', 'tacet-agent', '-n', '60', '-o', 'cat']);
+      return `--- the agent\n${agent}\n--- the controller: ${stage.controller.logFile}\n`;
+    }
+
+    async function hold() {
+      const backup = await startAndHold(stage, api);
+      await until('the controller shows it as held', 20_000, async () => {
+        return (await guestOf(api, guest.vmid))?.quiesceState === 'held' || undefined;
+      });
+      await expectHeld(guest, stage.collector);
+      return backup;
+    }
+
+    async function expectBackupWithoutProof(operation: Pick<Operation, 'id'>): Promise<void> {
+      const backup = madeBy(await ended(api, operation));
+      archiveOf(stage, backup);
+      expectNotProven(backup);
+      say(`verdict ${backup.verdict.consistency} (${backup.verdict.reason}): ${backup.verdict.message}`);
+    }
+
+    it('is proven to have been held when nothing happens, however long the snapshot takes to come', async () => {
+      await using held = await hold();
+      // Past the lease: it is renewed for as long as the snapshot is awaited.
+      await systemClock.sleep(leaseMs);
+      await expectHeld(guest, stage.collector);
+      const letGoAt = Date.now();
+      await held.letGo();
+      const flowsMs = await flow(letGoAt);
+      say(`writes flow ${flowsMs} ms after the snapshot was let through`);
+      expect(flowsMs).toBeLessThan(boundMs);
+      const backup = madeBy(await ended(api, held.operation));
+      archiveOf(stage, backup);
+      expectProven(backup);
+      await expectThawed(guest, boundMs);
+      await expectReady(api, guest.vmid);
+    });
+
+    it('goes on within the lease when its agent is killed', async () => {
+      await using held = await hold();
+      const killedAt = Date.now();
+      await inGuest(guest, ['systemctl', 'kill', '--signal=KILL', 'tacet-agent']);
+      const flowsMs = await flow(killedAt);
+      say(`writes flow ${flowsMs} ms after the kill`);
+      expect(flowsMs).toBeLessThan(boundMs);
+      await expectThawed(guest, boundMs);
+      await held.letGo();
+      await expectBackupWithoutProof(held.operation);
+      await expectReady(api, guest.vmid);
+    });
+
+    it('goes on within the lease when the controller is killed, which later says honestly what it missed', async () => {
+      const before = await archives();
+      await using held = await hold();
+      const killedAt = Date.now();
+      await stage.controller.kill();
+      const flowsMs = await flow(killedAt);
+      say(`writes flow ${flowsMs} ms after the kill, of a lease of ${leaseMs} ms`);
+      expect(flowsMs).toBeLessThan(boundMs);
+      await expectThawed(guest, boundMs);
+      await held.letGo();
+      await anotherArchive(before);
+
+      await startController();
+      const { state, backup, error } = await ended(api, held.operation);
+      expect({ state, backup }).toEqual({ state: 'failed', backup: null });
+      expect(error?.message).toMatch(/controller restarted/);
+      await expectReady(api, guest.vmid);
+    });
+
+    it('is thawed by a controller that comes back before the lease is over', async () => {
+      const before = await archives();
+      await using held = await hold();
+      const killedAt = Date.now();
+      await stage.controller.kill();
+      await startController();
+      const flowsMs = await flow(killedAt);
+      say(`writes flow ${flowsMs} ms after the kill`);
+      expect(flowsMs).toBeLessThan(boundMs);
+      await expectThawed(guest, boundMs);
+      expect((await ended(api, held.operation)).state).toBe('failed');
+      await held.letGo();
+      await anotherArchive(before);
+      await expectReady(api, guest.vmid);
+    });
+
+    it('goes on within the lease when its network is cut, and is heard again after', async () => {
+      await using held = await hold();
+      const cutAt = Date.now();
+      await guest.cutNetwork();
+      try {
+        const flowsMs = await expectWritesFlowInside(guest, { since: cutAt, withinMs: boundMs });
+        say(`writes flow ${flowsMs} ms after the cut, of a lease of ${leaseMs} ms`);
+        expect(flowsMs).toBeLessThan(boundMs);
+        await expectThawed(guest, boundMs);
+      } finally {
+        await guest.restoreNetwork();
+      }
+      await held.letGo();
+      await expectBackupWithoutProof(held.operation);
+      await expectReady(api, guest.vmid);
+    });
+
+    it('keeps its session when the whole guest is frozen for ten seconds', async () => {
+      const before = await sessionsOf(api, guest.vmid);
+      await guest.freeze();
+      await systemClock.sleep(10_000);
+      await guest.unfreeze();
+      say(`writes flow ${await flow()} ms after the thaw of the guest`);
+      expect(await guestOf(api, guest.vmid)).toMatchObject({ connected: true });
+      // A backup of it needs the session both ways.
+      expectProven(await backUp(stage, api));
+      expect(await sessionsOf(api, guest.vmid)).toBe(before);
+    });
+
+    it('is not called proven when its engine is killed, and nothing stays frozen', async () => {
+      await using held = await hold();
+      await inGuest(guest, ['systemctl', 'kill', '--signal=KILL', '--kill-whom=main', 'docker']);
+      await guest.waitForEngine(AbortSignal.timeout(60_000));
+      await held.letGo();
+      await expectBackupWithoutProof(held.operation);
+      expect(await frozenContainers(guest)).toEqual([]);
+      // An engine without live-restore stops all containers when it comes up; those without a restart policy
+      // stay so, as they would without Tacet.
+      await startStack(guest);
+      await expectThawed(guest, boundMs);
+      await expectReady(api, guest.vmid);
+    });
+
+    it('is held and proven again after all that', async () => {
+      expectProven(await backUp(stage, api));
+      expect(await processesOf('cache')).toEqual(['redis-server']);
+    });
+
+    async function startController(): Promise<void> {
+      await stage.controller.start(never);
+      api = cleanup.use(await stage.api());
+    }
+
+    async function archives(): Promise<string[]> {
+      const names = await readdir(join(stage.lab.scratchDirectory, 'local', 'dump'));
+      return names.filter((name) => name.endsWith('.tar.zst'));
+    }
+
+    /** Proxmox VE goes on by itself with what it had begun. */
+    async function anotherArchive(before: readonly string[]): Promise<void> {
+      await until('the archive is finished', 60_000, async () => {
+        return (await archives()).length > before.length || undefined;
+      });
+    }
+
+    async function processesOf(service: string): Promise<string[]> {
+      const listed = await inGuest(guest, ['docker', 'top', `shop-${service}-1`, '-o', 'comm']);
+      return listed.split('\n').slice(1);
+    }
+  },
+);
+
+/** What was measured, for people who read the run. */
+function say(text: string): void {
+  process.stderr.write(`${expect.getState().currentTestName?.split(' > ').at(-1)}: ${text}\n`);
+}
