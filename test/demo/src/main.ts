@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { labObstacle, openLab } from '@tacet/lab';
 import { createLogger, describeError, streamSink, Undo } from '@tacet/runtime';
 import { openApi } from './api.ts';
-import { parseDemoArguments, usage } from './arguments.ts';
+import { type DemoArguments, parseDemoArguments, usage } from './arguments.ts';
 import { openLabStage } from './lab/lab-stage.ts';
 import { Narrator } from './narrator.ts';
 import { openSimulatedStage } from './simulated/simulated-stage.ts';
@@ -17,11 +17,8 @@ const root = join(import.meta.dirname, '..', '..', '..');
 const storyDeadlineMs = 30 * 60_000;
 
 async function main(): Promise<number> {
-  const args = parseDemoArguments(process.argv.slice(2));
-  if (args === 'help') {
-    process.stdout.write(usage);
-    return 0;
-  }
+  const args = readArguments();
+  if (typeof args === 'number') return args;
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
@@ -50,6 +47,19 @@ async function main(): Promise<number> {
   narrator.say(`  npm run --silent tacet -- --controller ${stage.controllerFile} status`);
   await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
   return summary.passed ? 0 : 1;
+}
+
+/** @returns the exit code where there is nothing to demonstrate. */
+function readArguments(): DemoArguments | number {
+  try {
+    const args = parseDemoArguments(process.argv.slice(2));
+    if (args !== 'help') return args;
+    process.stdout.write(usage);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`demo: ${describeError(error)}\n\n${usage}`);
+    return 2;
+  }
 }
 
 function openSimulated(signal: AbortSignal): Promise<Stage> {

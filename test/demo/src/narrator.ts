@@ -1,12 +1,13 @@
-import type { WriteStream } from 'node:tty';
+/** A terminal, or anything else that can be written to. */
+type Output = NodeJS.WritableStream & { readonly isTTY?: boolean };
 
 /** Tells the story on a terminal or into a log. Times are since the start of the story. */
 export class Narrator {
-  readonly #out: WriteStream | NodeJS.WriteStream;
+  readonly #out: Output;
   readonly #startedAt = performance.now();
   #progress = '';
 
-  constructor(out: NodeJS.WriteStream) {
+  constructor(out: Output) {
     this.#out = out;
   }
 

@@ -28,7 +28,7 @@ export async function showStatus(vmid: number | undefined, context: Context): Pr
   }
   print(`Controller ${controller.version}, ${controller.protocol}`);
   if (controller.simulatedNodes.length > 0) {
-    print(`SIMULATED nodes, no real guests: ${controller.simulatedNodes.join(', ')}`);
+    print(`SIMULATED nodes: ${controller.simulatedNodes.join(', ')}`);
   }
   print('');
   guestTable(guests).forEach(print);
