@@ -42,8 +42,7 @@ const report = JSON.parse(readFileSync(reportFile, 'utf8')) as VitestReport;
 const skipped = report.testResults.flatMap(({ assertionResults }) =>
   assertionResults.filter(({ status }) => status === 'pending' || status === 'skipped' || status === 'todo'),
 );
-for (const suite of new Set(skipped.map(({ ancestorTitles }) => ancestorTitles[0] ?? '')))
-  console.log(`skipped: ${suite}`);
+for (const suite of new Set(skipped.map(({ ancestorTitles }) => ancestorTitles[0] ?? ''))) console.log(suite);
 for (const name of failedChecks) console.log(`failed: ${name}`);
 
 const passed = report.numPassedTests + checks.length - failedChecks.length;

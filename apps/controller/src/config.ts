@@ -32,8 +32,15 @@ const nodeSchema = z.strictObject({
 });
 export type NodeConfig = z.infer<typeof nodeSchema>;
 
-const ms = (value: number) => z.number().int().positive().default(value);
 const hour = 3_600_000;
+/** Timers keep 24 days at most, and some wait a little longer than what is written here. */
+const ms = (value: number) =>
+  z
+    .number()
+    .int()
+    .positive()
+    .max(7 * 24 * hour)
+    .default(value);
 
 export const controllerConfigSchema = z.strictObject({
   listen: z.strictObject({ address: z.string().min(1), port: z.number().int().min(0).max(65_535) }),

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import {
   decodeEnrolmentToken,
   enrolmentSchema,
@@ -83,6 +85,17 @@ describe('a controller that starts', () => {
       storage: 'local',
     };
     await expect(house.open({ nodes: [node] })).rejects.toMatchObject({ hint: `chmod 600 ${secretFile}` });
+  });
+
+  it('says what is wrong with a certificate that was cut off, and what it costs to make another', async () => {
+    const first = await house.open();
+    await first[Symbol.asyncDispose]();
+    await writeFile(join(house.directory, 'state', 'controller.key'), '-----BEGIN PRIV');
+    await expect(house.open()).rejects.toMatchObject({
+      code: 'invalid-input',
+      message: expect.stringContaining('controller.key'),
+      hint: expect.stringContaining('enrol every guest again'),
+    });
   });
 
   it('needs to be told how guests reach it when it listens everywhere', async () => {
@@ -212,6 +225,21 @@ describe('agents at the gateway', () => {
     expect(response.statusCode).toBe(status);
     socket.on('error', () => undefined);
     socket.terminate();
+  });
+
+  it('that are turned away cannot keep their connection, though they keep their end of it', async () => {
+    const { hostname, port } = new URL(controller.agentUrl);
+    const raw = connectTcp({ host: hostname, port: Number(port), allowHalfOpen: true });
+    const socket = connectTls({ socket: raw, rejectUnauthorized: false });
+    for (const end of [raw, socket]) end.on('error', () => undefined); // cut off: that is what is expected
+    const headers = 'Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
+    socket.write(`GET /elsewhere HTTP/1.1\r\n${headers}\r\n`);
+    socket.resume();
+    const closed = new Promise((resolve) => raw.once('close', resolve));
+    // Whoever keeps its end open and writes on learns that nobody is there any more.
+    const writing = setInterval(() => raw.write('x'), 50);
+    await closed.finally(() => clearInterval(writing));
+    expect(raw.destroyed).toBe(true);
   });
 
   it('are not more than the controller can serve', async () => {

@@ -7,11 +7,9 @@ import { startController } from './controller.ts';
 const usage = 'usage: tacet-controller --config FILE [--log-level debug|info|warn|error]';
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: { config: { type: 'string' }, 'log-level': { type: 'string', default: 'info' } },
-  });
-  const level = LOG_LEVELS.find((known) => known === values['log-level']);
-  if (values.config === undefined || level === undefined) {
+  const values = parseOptions();
+  const level = LOG_LEVELS.find((known) => known === values?.['log-level']);
+  if (values?.config === undefined || level === undefined) {
     process.stderr.write(`${usage}\n`);
     return 2;
   }
@@ -23,6 +21,18 @@ async function main(): Promise<number> {
   const signal = await stop.promise;
   log.info('stopping', { signal });
   return 0;
+}
+
+/** Undefined for options that are not known. */
+function parseOptions(): { config?: string; 'log-level': string } | undefined {
+  try {
+    return parseArgs({
+      options: { config: { type: 'string' }, 'log-level': { type: 'string', default: 'info' } },
+    }).values;
+  } catch (error) {
+    process.stderr.write(`tacet-controller: ${describeError(error)}\n`);
+    return undefined;
+  }
 }
 
 try {

@@ -63,9 +63,21 @@ describe('a verdict', () => {
       'crash',
       'ServiceNotHeld',
     ],
+    [
+      'something ran that nobody held',
+      { thaw: thaw({ failures: [{ stack: 'cron', service: 'job', phase: 'hold', message: 'not held' }] }) },
+      'crash',
+      'ServiceNotHeld',
+    ],
+    ['nobody saw in which mode Proxmox worked', { mode: undefined }, 'unknown', 'SnapshotNotSeen'],
     ['nothing runs in the guest', { thaw: thaw({ services: [] }) }, 'crash', 'NothingHeld'],
   ])('is not app when %s', (_, change, consistency, reason) => {
     expect(judge({ ...proven, ...change })).toMatchObject({ consistency, reason, proof: null });
+  });
+
+  it('is app also when a service could not be thawed at once: that came after the snapshot', () => {
+    const failures = [{ stack: 'shop', service: 'db', phase: 'thaw' as const, message: 'it hangs' }];
+    expect(judge({ ...proven, thaw: thaw({ thawed: false, failures }) }).consistency).toBe('app');
   });
 
   it('names what was left out, and still is app for the rest', () => {

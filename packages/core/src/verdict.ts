@@ -45,7 +45,12 @@ export function judge(seen: BackupObservation): Verdict {
       `Proxmox VE worked in ${seen.mode} mode: the hold cannot span the whole copy`,
     );
   }
-  if (backupRequestedAt === undefined || snapshotSeenAt === undefined || snapshotLine === undefined) {
+  if (
+    seen.mode === undefined ||
+    backupRequestedAt === undefined ||
+    snapshotSeenAt === undefined ||
+    snapshotLine === undefined
+  ) {
     return say('unknown', 'SnapshotNotSeen', 'the task log never showed that the snapshot exists');
   }
   if (backupRequestedAt < holdConfirmedAt) {
@@ -71,6 +76,11 @@ export function judge(seen: BackupObservation): Verdict {
   const lost = thaw.services.find((service) => service.intactUntilThaw !== true);
   if (lost)
     return say('crash', 'ServiceNotHeld', `${lost.stack}/${lost.service} was no longer held at the thaw`);
+  const unheld = thaw.failures.find((failure) => failure.phase === 'hold');
+  if (unheld) {
+    const who = unheld.service === '' ? '' : `${unheld.stack}/${unheld.service} `;
+    return say('crash', 'ServiceNotHeld', `not everything that ran was held: ${who}${unheld.message}`);
+  }
   if (thaw.services.length === 0)
     return say('crash', 'NothingHeld', 'the guest runs nothing that could be held');
 

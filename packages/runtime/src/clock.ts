@@ -11,7 +11,7 @@ export interface Clock {
 }
 
 /** The longest delay that a Node timer keeps; it fires at once for anything longer. */
-const MAX_SLEEP_MS = 2 ** 31 - 1;
+export const MAX_SLEEP_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),

@@ -42,8 +42,16 @@ function plain(value: unknown): string {
   return typeof value === 'string' && !/\s/.test(value) ? value : JSON.stringify(value);
 }
 
+interface LogStream {
+  readonly isTTY?: boolean;
+  write(line: string): unknown;
+  on(event: 'error', listener: () => void): unknown;
+}
+
 /** Pretty on a terminal, JSON lines anywhere else. */
-export function streamSink(stream: { isTTY?: boolean; write(line: string): unknown }): LogSink {
+export function streamSink(stream: LogStream): LogSink {
+  // A log that cannot be written (its disk is full, its reader has gone) must not end what it is about.
+  stream.on('error', () => undefined);
   const write: Write = (line) => stream.write(line);
   return stream.isTTY === true ? prettySink(write, { colour: true }) : jsonSink(write);
 }

@@ -1,6 +1,8 @@
+import { Writable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { TacetError } from './errors.ts';
-import { jsonSink, prettySink } from './log-sinks.ts';
+import { jsonSink, prettySink, streamSink } from './log-sinks.ts';
 import { createLogger, type Logger, type LogLevel } from './logger.ts';
 import { ManualClock } from './manual-clock.ts';
 
@@ -60,6 +62,7 @@ describe('the logger', () => {
       token: 'abc-1',
       headers: { Authorization: 'abc-2' },
       list: [{ dbPassword: 'abc-3' }, new Map([['clientSecret', { value: 'abc-4' }]])],
+      credential: 'abc-5',
       tokenId: 'user@pve!tacet',
     });
     expect(JSON.stringify(lines())).not.toContain('abc-');
@@ -75,6 +78,18 @@ describe('the logger', () => {
       loop: { big: '1', bytes: '[3 bytes]', set: [1] },
       when: '1970-01-01T00:00:00.000Z',
     });
+  });
+});
+
+describe('streamSink', () => {
+  it('does not end the process when its stream cannot be written, or is closed', async () => {
+    const stream = new Writable({ write: (_chunk, _encoding, done) => done(new Error('ENOSPC')) });
+    const log = createLogger({ sink: streamSink(stream) });
+    log.info('to a disk that is full');
+    await setImmediate();
+    log.info('to a stream that has ended over it');
+    await setImmediate();
+    expect(stream.errored).toMatchObject({ message: 'ENOSPC' });
   });
 });
 

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Clock } from './clock.ts';
+import { type Clock, MAX_SLEEP_MS } from './clock.ts';
 import { deferred } from './deferred.ts';
 
 interface Sleeper {
@@ -27,6 +27,7 @@ export class ManualClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (!(ms <= MAX_SLEEP_MS)) throw new RangeError(`cannot sleep for ${ms} ms`);
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
         reject(signal.reason);

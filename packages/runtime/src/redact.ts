@@ -1,6 +1,6 @@
 import { causeChain, TacetError } from './errors.ts';
 
-const SECRET_KEY = /(?:secret|password|passphrase|token|authorization|cookie)$/i;
+const SECRET_KEY = /(?:secret|password|passphrase|token|credential|authorization|cookie)$/i;
 const MAX_DEPTH = 8;
 
 /** A copy that is safe to log: secrets masked by key, errors spelled out, everything JSON can carry. */

@@ -2,7 +2,7 @@ import type { Api } from '@tacet/demo';
 import { type AckCollector, containerStates, type Guest, stack, type WriteStream } from '@tacet/lab';
 import type { Backup, Guest as GuestView } from '@tacet/protocol';
 import { expect } from 'vitest';
-import { frozenContainers, journalOf, writeCounters } from './inside.ts';
+import { frozenContainers, journalOf, nextWriteAfter, type WriteCounters, writeCounters } from './inside.ts';
 import { until } from './until.ts';
 
 const streams: readonly WriteStream[] = ['postgres', 'redis'];
@@ -52,12 +52,13 @@ export async function expectWritesFlowInside(
   guest: Guest,
   { since, withinMs }: { since: number; withinMs: number },
 ): Promise<number> {
-  const before = await writeCounters(guest);
+  let first: WriteCounters | undefined;
   await until(`writes go on in guest ${guest.vmid}`, since + withinMs - Date.now(), async () => {
     const now = await writeCounters(guest);
-    return (now.postgres > before.postgres && now.redis > before.redis) || undefined;
+    first ??= now;
+    return (now.postgres > first.postgres && now.redis > first.redis) || undefined;
   });
-  return Date.now() - since;
+  return await nextWriteAfter(guest, since);
 }
 
 export async function guestOf(api: Api, vmid: number): Promise<GuestView | undefined> {

@@ -24,24 +24,26 @@ export interface WriteCounters {
 
 /** How much the databases say was written, for a guest that nobody outside can hear. */
 export async function writeCounters(guest: Guest): Promise<WriteCounters> {
-  const { project, postgres, redisPassword } = stack;
-  const auth = ['--env', `REDISCLI_AUTH=${redisPassword}`];
-  const inContainer = (service: string, ...argv: string[]) =>
-    inGuest(guest, ['docker', 'exec', ...auth, `${project}-${service}-1`, ...argv]);
+  const { user, database } = stack.postgres;
   const sql = 'SELECT count(*) FROM writes';
-  const rows = await inContainer(
-    'db',
-    'psql',
-    '-qAtX',
-    '-U',
-    postgres.user,
-    '-d',
-    postgres.database,
-    '-c',
-    sql,
-  );
-  const calls = await inContainer('cache', 'redis-cli', 'INFO', 'commandstats');
+  const rows = await inContainer(guest, 'db', 'psql', '-qAtX', '-U', user, '-d', database, '-c', sql);
+  const calls = await inContainer(guest, 'cache', 'redis-cli', 'INFO', 'commandstats');
   return { postgres: Number(rows), redis: Number(/^cmdstat_rpush:calls=(\d+)/m.exec(calls)?.[1] ?? 0) };
+}
+
+/** Milliseconds from that moment until PostgreSQL began its next write, by the clock that host and guests share. */
+export async function nextWriteAfter(guest: Guest, sinceMs: number): Promise<number> {
+  const { user, database } = stack.postgres;
+  const sql = `SELECT round(extract(epoch FROM min(at)) * 1000) FROM writes WHERE at > to_timestamp(${sinceMs / 1000})`;
+  return (
+    Number(await inContainer(guest, 'db', 'psql', '-qAtX', '-U', user, '-d', database, '-c', sql)) - sinceMs
+  );
+}
+
+/** The engine refuses this for a container that is paused or frozen. */
+export async function inContainer(guest: Guest, service: string, ...argv: string[]): Promise<string> {
+  const auth = ['--env', `REDISCLI_AUTH=${stack.redisPassword}`];
+  return await inGuest(guest, ['docker', 'exec', ...auth, `${stack.project}-${service}-1`, ...argv]);
 }
 
 /** @throws Error with what it printed, where it fails. */
@@ -49,4 +51,10 @@ export async function inGuest(guest: Guest, argv: readonly string[]): Promise<st
   const { exitCode, stdout, stderr } = await guest.exec(argv);
   if (exitCode !== 0) throw new Error(`${argv.join(' ')} in guest ${guest.vmid}: ${stderr || stdout}`);
   return stdout.trim();
+}
+
+/** For the reader of a test that failed. */
+export async function agentLog(guest: Guest): Promise<string> {
+  const lines = await inGuest(guest, ['journalctl', '--unit=tacet-agent', '--lines=60', '--output=cat']);
+  return `--- the agent of guest ${guest.vmid}\n${lines}\n`;
 }

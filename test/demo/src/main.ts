@@ -1,6 +1,6 @@
 // `npm run demo`: the whole path, told step by step as it happens.
 import { spawnSync } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { labObstacle, openLab } from '@tacet/lab';
 import { createLogger, describeError, streamSink, Undo } from '@tacet/runtime';
@@ -19,7 +19,11 @@ const storyDeadlineMs = 30 * 60_000;
 async function main(): Promise<number> {
   const args = readArguments();
   if (typeof args === 'number') return args;
+  // Now, not after minutes of story.
+  await (await open(args.summary, 'a')).close();
   const stop = new AbortController();
+  // Nobody listens any more (`| head`): what was set up is taken down.
+  process.stdout.on('error', (error) => stop.abort(error));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
   }

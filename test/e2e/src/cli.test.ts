@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { exitCodes, run } from '@tacet/cli';
 import { ApiClient, FakeAgent, fakeIncarnation, FakeQuiesce, fakeStatus } from '@tacet/controller/testing';
 import { decodeEnrolmentToken, enrolResponseSchema, guestListSchema, operationSchema } from '@tacet/protocol';
@@ -173,5 +175,25 @@ describe('tacet at the terminal', () => {
     const { code, out } = await tacet('--help');
     expect(code).toBe(exitCodes.ok);
     expect(out).toContain('Exit codes:');
+  });
+
+  it.each([
+    ['its reader has enough', 'events --follow | head -n 1', 130],
+    ['the disk behind it is full', 'guests >/dev/full', 1],
+  ])('ends without a stack when %s', async (_, line, code) => {
+    await enrol(101);
+    const main = join(import.meta.dirname, '..', '..', '..', 'apps', 'cli', 'src', 'main.ts');
+    const script = `"$0" --disable-warning=ExperimentalWarning "$1" ${line}; echo "code \${PIPESTATUS[0]}" >&2`;
+    const env = { ...process.env, TACET_CONTROLLER: house.controller.clientFile };
+    const options = { env, timeout: 20_000 };
+    const ended = promisify(execFile)('bash', ['-c', script, process.execPath, main], options);
+    // More must come after the first line, or nobody learns that the reader has gone.
+    let spoken: { stderr: string } | undefined;
+    for (let vmid = 102; spoken === undefined; vmid += 1) {
+      spoken = await Promise.race([ended, enrol(vmid).then(() => undefined)]);
+    }
+    const { stderr } = spoken;
+    expect(stderr).toContain(`code ${code}`);
+    expect(stderr).not.toMatch(/ {4}at /);
   });
 });

@@ -21,11 +21,15 @@ export const run: Command = async ({ config }) => {
   const asked = new Promise<string>((resolve) => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
   });
-  const why = await Promise.race([asked, agent.running]);
-  log.info('ending', { why });
-  // A daemon that hangs must not keep the process: what is still held, the next start thaws.
-  setTimeout(() => process.exit(1), endMs).unref();
-  await agent[Symbol.asyncDispose]();
-  await publishing.stop();
+  try {
+    const why = await Promise.race([asked, agent.running]);
+    log.info('ending', { why });
+  } finally {
+    // A daemon that hangs must not keep the process: what is still held, the next start thaws.
+    setTimeout(() => process.exit(1), endMs).unref();
+    // Also when a part of it has failed: half an agent would hold, and nobody could end it.
+    await agent[Symbol.asyncDispose]();
+    await publishing.stop();
+  }
   return 0;
 };

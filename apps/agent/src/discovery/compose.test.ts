@@ -13,6 +13,7 @@ function container(name: string, labels: Record<string, string> = {}): EngineCon
     restartPolicy: 'no',
     pid: 1,
     env: [],
+    startedAt: 0,
     command: [],
   };
 }

@@ -22,6 +22,8 @@ export function toEngineContainer(info: ContainerInspectInfo): EngineContainer {
     health: health.success ? health.data : 'none',
     // Docker writes the absence of a policy as `no` or as an empty string.
     restartPolicy: restartPolicy.success ? restartPolicy.data : 'no',
+    // Year 1 for one that never ran.
+    startedAt: Math.max(0, Date.parse(state.StartedAt) || 0),
     pid: state.Pid,
     env: config.Env ?? [],
     command: [info.Path, ...info.Args],

@@ -10,6 +10,8 @@ export interface EngineContainer {
   state: ContainerState;
   health: Health;
   restartPolicy: RestartPolicy;
+  /** By the guest's wall clock, epoch milliseconds; 0 when never. */
+  startedAt: number;
   /** Of its first process, in the guest's PID namespace; 0 when not running. */
   pid: number;
   /** `NAME=value`, image defaults included. May hold credentials: never logged. */

@@ -127,6 +127,7 @@ export class MemoryEngine implements Engine {
       state: container.state,
       health: healthOf(container, this.#clock.now()),
       restartPolicy: container.restartPolicy,
+      startedAt: container.startedAt,
       pid: container.pid,
       env: [...container.env],
       command: [...container.command],

@@ -1,6 +1,6 @@
 import type { Manifest, QuiesceState } from '@tacet/protocol';
 import { describe, expect, it } from 'vitest';
-import type { Recovery } from '../quiesce/coordinator.ts';
+import type { Recovery } from '../quiesce/recovery.ts';
 import { type FoundOnStart, whyHeal } from './heal-decision.ts';
 import type { HealRecord } from './heal-record.ts';
 

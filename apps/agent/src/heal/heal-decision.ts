@@ -1,5 +1,5 @@
 import type { Incarnation, Manifest } from '@tacet/protocol';
-import type { Recovery } from '../quiesce/coordinator.ts';
+import type { Recovery } from '../quiesce/recovery.ts';
 import type { HealRecord } from './heal-record.ts';
 
 /** What is found on the disk at the agent's start, before anything of it is changed. */

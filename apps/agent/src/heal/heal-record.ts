@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { epochMsSchema, vmidSchema } from '@tacet/protocol';
 import type { Clock, Logger } from '@tacet/runtime';
@@ -25,11 +24,9 @@ export type HealRecord = z.infer<typeof healRecordSchema>;
 
 /** `heal.json` beside the journal's own documents. */
 export class HealRecordFile {
-  readonly #folder: string;
   readonly #document: VersionedDocument<HealRecord>;
 
   constructor(folder: string, { log, clock }: { log: Logger; clock: Clock }) {
-    this.#folder = folder;
     this.#document = new VersionedDocument({
       path: join(folder, 'heal.json'),
       schema: healRecordSchema,
@@ -46,7 +43,6 @@ export class HealRecordFile {
   }
 
   async write(record: HealRecord): Promise<void> {
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     await this.#document.write(record);
   }
 }

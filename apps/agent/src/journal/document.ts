@@ -1,4 +1,4 @@
-import { readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { describeError, type Logger, TacetError } from '@tacet/runtime';
 import { z } from 'zod';
@@ -63,7 +63,7 @@ export class VersionedDocument<T extends { version: number }> {
   }
 
   /**
-   * In the order of the calls: of two writes the later one stays.
+   * In the order of the calls: of two writes the later one stays. Its directory is made where there is none.
    * @throws TacetError `unsupported-version` rather than overwrite what a newer agent has written.
    */
   async write(value: T): Promise<void> {
@@ -78,10 +78,16 @@ export class VersionedDocument<T extends { version: number }> {
       );
     }
     const content = `${JSON.stringify(schema.parse(value))}\n`;
-    const write = this.#lastWrite.then(() => writeAtomically(path, content));
+    const write = this.#lastWrite.then(() => this.#replace(content));
     // Its failure is its caller's alone.
     this.#lastWrite = write.catch(() => undefined);
     await write;
+  }
+
+  async #replace(content: string): Promise<void> {
+    const { path } = this.#options;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeAtomically(path, content);
   }
 
   #convert(raw: unknown, found: number): T {

@@ -33,6 +33,17 @@ describe('the journal', () => {
     });
   });
 
+  it('keeps the word that was said last, however the disk mixes them up', async () => {
+    for (let round = 0; round < 200; round += 1) {
+      const journal = new Journal(join(directory, String(round)));
+      const noise = Array.from({ length: 8 }, () => readdir(directory));
+      const held = journal.writeQuiesce({ ...record, state: 'held' });
+      const idle = journal.writeQuiesce({ ...record, state: 'idle' });
+      await Promise.all([held, idle, ...noise]);
+      expect(await journal.readQuiesce()).toMatchObject({ value: { state: 'idle' } });
+    }
+  });
+
   it('is empty at first', async () => {
     const journal = new Journal(directory);
     expect(await journal.readQuiesce()).toEqual({ kind: 'absent' });

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Manifest, manifestSchema } from '@tacet/protocol';
 import { type Clock, type Logger, silentLogger, systemClock } from '@tacet/runtime';
@@ -15,13 +14,11 @@ import {
  * one directory, `quiesce.json`, `manifest.json` and `restart-policies.json`.
  */
 export class Journal {
-  readonly #directory: string;
   readonly #quiesce: VersionedDocument<QuiesceRecord>;
   readonly #manifest: VersionedDocument<Manifest>;
   readonly #restartPolicies: VersionedDocument<{ version: 1; changes: RestartPolicyChange[] }>;
 
   constructor(directory: string, options: { logger?: Logger; clock?: Clock } = {}) {
-    this.#directory = directory;
     const { logger = silentLogger, clock = systemClock } = options;
     const common = { version: 1, logger, now: () => clock.now() } as const;
     const at = (name: string): string => join(directory, name);
@@ -43,7 +40,7 @@ export class Journal {
   }
 
   async writeQuiesce(record: QuiesceRecord): Promise<void> {
-    await this.#write(this.#quiesce, record);
+    await this.#quiesce.write(record);
   }
 
   /** Undefined where there is none, or none that this agent can read. */
@@ -52,7 +49,7 @@ export class Journal {
   }
 
   async writeManifest(manifest: Manifest): Promise<void> {
-    await this.#write(this.#manifest, manifest);
+    await this.#manifest.write(manifest);
   }
 
   async readRestartPolicyChanges(): Promise<RestartPolicyChange[]> {
@@ -64,12 +61,7 @@ export class Journal {
     const others = (await this.readRestartPolicyChanges()).filter(
       ({ containerId }) => containerId !== change.containerId,
     );
-    await this.#write(this.#restartPolicies, { version: 1, changes: [...others, change] });
-  }
-
-  async #write<T extends { version: number }>(document: VersionedDocument<T>, value: T): Promise<void> {
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    await document.write(value);
+    await this.#restartPolicies.write({ version: 1, changes: [...others, change] });
   }
 }
 

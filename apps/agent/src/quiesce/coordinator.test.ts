@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { TacetError } from '@tacet/runtime';
 import { describe, expect, it } from 'vitest';
 import { Testbed } from './testbed.ts';
@@ -185,6 +185,23 @@ describe('the lease', () => {
 });
 
 describe('a hold that fails', () => {
+  it('thaws everything when the engine dies and a service can be held no longer', async () => {
+    await using bed = await Testbed.open();
+    await bed.coordinator.prepare(prepare);
+    await bed.coordinator.hold(hold);
+    bed.engine.inject({ call: 'ask', effect: new Error('the client has ended'), times: 1 });
+    await expect(bed.coordinator.renew({ operationId, leaseMs: 20_000 })).rejects.toMatchObject({
+      code: 'hold-failed',
+    });
+    expect(bed.blocked()).toEqual([]);
+    expect(bed.coordinator.state).toBe('idle');
+    expect(bed.eventTypes).toContain('quiesce.hold-failed');
+    expect(await bed.coordinator.thaw({ operationId })).toMatchObject({
+      releasedBy: 'hold-failed',
+      thawed: true,
+    });
+  });
+
   it.each(['freeze', 'pause', 'stop', 'openSession'] as const)('leaves nothing held (%s)', async (call) => {
     await using bed = await Testbed.open();
     // Prepared without its client, Redis is held with a new one.
@@ -224,7 +241,7 @@ describe('a hold that fails', () => {
     bed.engine.inject({ call: 'pause', effect: late.promise });
     const held = outcomeOf(bed.coordinator.hold(hold));
     await bed.becomes('holding');
-    while (!bed.blocked().includes('wiki')) await bed.clock.advance(1);
+    while (!bed.blocked().includes('wiki')) await bed.clock.advance(0);
     await bed.clock.advance(10_000);
     expect(await held).toMatchObject({ code: 'hold-failed' });
     expect(bed.blocked()).toEqual([]);
@@ -235,6 +252,16 @@ describe('a hold that fails', () => {
     await bed.clock.advance(5_000);
     expect(bed.blocked()).toEqual([]);
     expect(bed.coordinator.unthawed).toEqual([]);
+  });
+
+  it('leaves nothing behind when it is asked for with a deadline that no timer can keep', async () => {
+    await using bed = await Testbed.open();
+    await bed.coordinator.prepare(prepare);
+    await expect(bed.coordinator.hold({ ...hold, deadlineMs: 2 ** 31 })).rejects.toMatchObject({
+      code: 'hold-failed',
+    });
+    expect(bed.coordinator.state).toBe('idle');
+    await bed.coordinator.prepare({ ...prepare, operationId: 'op-2' });
   });
 
   it('does not even begin when its undo cannot be written down', async () => {
@@ -272,7 +299,7 @@ describe('a hold that fails', () => {
     bed.engine.inject({ call: 'ask', effect: 'hang' });
     const held = outcomeOf(bed.coordinator.hold(hold));
     await bed.becomes('holding');
-    while (!bed.blocked().includes('db')) await bed.clock.advance(1);
+    while (!bed.blocked().includes('db')) await bed.clock.advance(0);
     const thawing = bed.coordinator.thaw({ operationId });
     await bed.clock.advance(10_000);
     expect(await held).toMatchObject({ code: 'hold-failed' });
@@ -337,6 +364,61 @@ describe('what happens while held', () => {
     expect(
       Object.fromEntries(thawed.services.map(({ service, intactUntilThaw }) => [service, intactUntilThaw])),
     ).toEqual({ db: false, cache: false, mail: false, web: true, wiki: true });
+  });
+
+  it.each<[string, (bed: Testbed) => unknown]>([
+    ['was started', (bed) => bed.engine.add({ service: 'nightly', image: 'cron:1' })],
+    [
+      'was started, and has ended again',
+      (bed) => bed.engine.crash(bed.engine.add({ service: 'nightly', image: 'cron:1' })),
+    ],
+  ])('shows at the end: a container that nobody held %s', async (_, happen) => {
+    await using bed = await Testbed.open();
+    await bed.coordinator.prepare(prepare);
+    await bed.coordinator.hold(hold);
+    await bed.clock.advance(10);
+    happen(bed);
+    await bed.clock.advance(10);
+    expect((await bed.coordinator.thaw({ operationId })).failures).toMatchObject([
+      { service: 'nightly', phase: 'hold', message: /not held/ },
+    ]);
+  });
+
+  it('shows at the end: a container was left out as down, and came up again', async () => {
+    await using bed = await Testbed.open();
+    await bed.coordinator.prepare(prepare);
+    const web = bed.engine.idOf('shop/web');
+    bed.engine.crash(web);
+    await bed.coordinator.hold(hold);
+    await bed.clock.advance(10);
+    await bed.engine.start(web, new AbortController().signal);
+    const { failures } = await bed.coordinator.thaw({ operationId });
+    expect(failures).toMatchObject([{ service: 'web', phase: 'hold' }]);
+  });
+
+  it('is not disturbed by what is left out on purpose, or starts after the thaw', async () => {
+    await using bed = await Testbed.open([
+      { service: 'web', image: 'nginx:1' },
+      { service: 'scratch', image: 'tmp:1', labels: { 'tacet.method': 'none' } },
+    ]);
+    await bed.coordinator.prepare(prepare);
+    await bed.coordinator.hold(hold);
+    const thawing = bed.coordinator.thaw({ operationId });
+    await bed.clock.freeze(1);
+    bed.engine.add({ service: 'afterwards', image: 'cron:1' });
+    expect((await thawing).failures).toEqual([]);
+  });
+
+  it('is not known where the engine does not say what else ran', async () => {
+    await using bed = await Testbed.open([{ service: 'web', image: 'nginx:1' }]);
+    await bed.coordinator.prepare(prepare);
+    await bed.coordinator.hold(hold);
+    bed.engine.inject({ call: 'containers', effect: 'hang' });
+    const thawing = bed.coordinator.thaw({ operationId });
+    await bed.becomes('thawing');
+    while (bed.blocked().length > 0) await bed.clock.advance(0);
+    await bed.clock.advance(3_000);
+    expect(await thawing).toMatchObject({ thawed: true, failures: [{ phase: 'hold' }] });
   });
 
   it('shows at the end: somebody else ended the pause of Redis for a moment', async () => {
@@ -447,8 +529,57 @@ describe('an agent that starts', () => {
     const fresh = bed.startAgent();
     expect(await fresh.recover()).toMatchObject({ kind: 'unreadable' });
     while (fresh.unthawed.length > 0) await bed.clock.advance(1);
-    // What the engine knows as paused or stopped is left to heal; the pause of Redis ends by itself.
-    expect(bed.blocked()).toEqual(['cache', 'mail', 'wiki']);
+    // The pause of Redis ends by itself.
+    expect(bed.blocked()).toEqual(['cache']);
+  });
+
+  it('leaves what its operator had stopped before alone, when its journal cannot be read', async () => {
+    await using bed = await Testbed.open();
+    const never = new AbortController().signal;
+    await bed.engine.stop(bed.engine.idOf('shop/wiki'), 0, never);
+    await bed.coordinator.prepare(prepare);
+    await bed.coordinator.hold(hold);
+    await writeFile(`${bed.directory}/quiesce.json`, '{"version":1,"ope');
+    const fresh = bed.startAgent();
+    await fresh.recover();
+    while (fresh.unthawed.length > 0) await bed.clock.advance(1);
+    expect(bed.blocked()).toEqual(['cache', 'wiki']);
+  });
+
+  it('thaws although the disk does not give its journal back', async () => {
+    await using bed = await Testbed.open();
+    await bed.coordinator.prepare(prepare);
+    await bed.coordinator.hold(hold);
+    await rm(`${bed.directory}/quiesce.json`);
+    await mkdir(`${bed.directory}/quiesce.json`);
+    const fresh = bed.startAgent();
+    expect(await fresh.recover()).toMatchObject({ kind: 'unreadable', message: /EISDIR/ });
+    while (fresh.unthawed.length > 0) await bed.clock.advance(1);
+    expect(bed.blocked()).toEqual(['cache']);
+  });
+
+  it('can be ended while it still looks for what it has forgotten', async () => {
+    await using bed = await Testbed.open();
+    await writeFile(`${bed.directory}/quiesce.json`, '{"version":1,"ope');
+    bed.engine.inject({ call: 'containers', effect: 'hang' });
+    const fresh = bed.startAgent();
+    await fresh.recover();
+    await fresh[Symbol.asyncDispose]();
+    expect(fresh.unthawed).toMatchObject([{ message: /journal could not be read/ }]);
+  });
+
+  it('holds nothing more once it is being ended: its lease would end with it', async () => {
+    await using bed = await Testbed.open();
+    await bed.coordinator.prepare(prepare);
+    await bed.coordinator.hold(hold);
+    const ending = bed.coordinator[Symbol.asyncDispose]();
+    await bed.becomes('idle');
+    const again = { operationId: 'op-2' };
+    const prepared = outcomeOf(bed.coordinator.prepare({ ...prepare, ...again }));
+    expect(await prepared).toMatchObject({ code: 'wrong-state', retryable: true });
+    await ending;
+    expect(await outcomeOf(bed.coordinator.hold({ ...hold, ...again }))).toBeInstanceOf(TacetError);
+    expect(bed.blocked()).toEqual([]);
   });
 
   it('thaws when it is ended in an orderly way', async () => {

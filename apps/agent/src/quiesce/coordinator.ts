@@ -22,7 +22,7 @@ import {
 import type { Engine } from '../engine/engine.ts';
 import type { GuestHost } from '../guest/guest.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { QuiesceRecord } from '../journal/schemas.ts';
+import { ForgottenHolds } from './forgotten-holds.ts';
 import { HeldLease } from './held-lease.ts';
 import { holdAll } from './hold-round.ts';
 import { stillHeld } from './intact-check.ts';
@@ -31,8 +31,9 @@ import type { ServiceHold } from './method.ts';
 import { Operation } from './operation.ts';
 import { look, prepareOperation, type PreparationPorts, refreshOperation } from './preparation.ts';
 import { QuiesceStateHolder } from './quiesce-state.ts';
-import { thawForgotten } from './thaw-forgotten.ts';
+import type { Recovery } from './recovery.ts';
 import { namesOf, thawAll, type ThawPorts, thawStubborn, type Unthawed } from './thaw-round.ts';
+import { ranUnheld } from './unheld.ts';
 
 export interface CoordinatorOptions {
   engine: Engine;
@@ -47,13 +48,6 @@ export interface CoordinatorOptions {
   /** A preparation that no hold follows is dropped after this time. Default 10 minutes. */
   preparedTtlMs?: number;
 }
-
-/** What the journal said when the agent started. */
-export type Recovery =
-  | { kind: 'nothing-owed' }
-  /** `sameBoot` false: the guest crashed while held, or this is a restored copy. */
-  | { kind: 'thawing'; record: QuiesceRecord; sameBoot: boolean }
-  | { kind: 'unreadable'; message: string };
 
 /** A disk that hangs must not keep the answer to a thaw. */
 const journalPatienceMs = 5_000;
@@ -75,11 +69,13 @@ export class QuiesceCoordinator implements AsyncDisposable {
   readonly #closed = new AbortController();
   readonly #state: QuiesceStateHolder;
   readonly #late: LateHolds;
+  readonly #forgotten: ForgottenHolds;
   #current: Operation | undefined;
+  #finishing: Promise<void> = Promise.resolve();
+  #isEnding = false;
   #last: { operationId: string; result: RequestResult<'thaw'> } | undefined;
   /** What should be thawed and is not yet. */
   #unthawed: Unthawed = new Map();
-  #unreadable: ServiceFailure | undefined;
 
   constructor(options: CoordinatorOptions) {
     const { engine, host, journal, agentVersion, clock = systemClock, logger = silentLogger } = options;
@@ -88,7 +84,9 @@ export class QuiesceCoordinator implements AsyncDisposable {
     this.#leaseCeilingMs = options.leaseCeilingMs ?? 300_000;
     this.#preparedTtlMs = options.preparedTtlMs ?? 600_000;
     this.#state = new QuiesceStateHolder(logger);
-    this.#late = new LateHolds({ clock, logger, onChange: () => this.#state.notify() });
+    const onChange = (): void => this.#state.notify();
+    this.#late = new LateHolds({ clock, logger, onChange });
+    this.#forgotten = new ForgottenHolds({ ports: this.#ports, onChange });
   }
 
   get state(): QuiesceState {
@@ -97,8 +95,7 @@ export class QuiesceCoordinator implements AsyncDisposable {
 
   /** What could not be thawed so far, with the reason; it is being tried again. Empty when all is well. */
   get unthawed(): ServiceFailure[] {
-    const left = [...this.#unthawed.values(), ...this.#late.failures];
-    return this.#unreadable ? [...left, this.#unreadable] : left;
+    return [...this.#unthawed.values(), ...this.#late.failures, ...this.#forgotten.failures];
   }
 
   /** Called after every change of the state, and when `unthawed` has changed. Returns the way to stop. */
@@ -120,6 +117,7 @@ export class QuiesceCoordinator implements AsyncDisposable {
       });
     }
     this.#refuseEnded(operationId);
+    if (this.#isEnding) throw new TacetError('the agent ends', { code: 'wrong-state', retryable: true });
     const operation = new Operation(operationId);
     this.#current = operation;
     operation.preparing = this.#prepare(operation, deadlineMs);
@@ -138,7 +136,7 @@ export class QuiesceCoordinator implements AsyncDisposable {
     return await operation.holding;
   }
 
-  /** @throws TacetError `lease-expired`, `wrong-state`, `operation-mismatch`. */
+  /** @throws TacetError `hold-failed` (all is thawed), `lease-expired`, `wrong-state`, `operation-mismatch`. */
   async renew({ operationId, leaseMs }: RequestParams<'renew'>): Promise<RequestResult<'renew'>> {
     this.#judgeLease();
     if (this.#last?.operationId === operationId || this.#current?.releasedBy === 'lease-expired') {
@@ -151,7 +149,13 @@ export class QuiesceCoordinator implements AsyncDisposable {
     }
     const { signal } = operation.abort;
     await orAborted(this.#persist(operation, this.state), signal);
-    await Promise.all([...operation.attempted].map((hold) => hold.renew(lease.leftMs, signal)));
+    try {
+      await Promise.all([...operation.attempted].map((hold) => hold.renew(lease.leftMs, signal)));
+    } catch (error) {
+      if (operation.releasing) throw error;
+      // With one that slipped away the backup cannot be proven: the others need not stand still for it.
+      return await this.#failHold(operation, error);
+    }
     return { leaseMs: Math.floor(lease.leftMs) };
   }
 
@@ -169,16 +173,11 @@ export class QuiesceCoordinator implements AsyncDisposable {
    * is known, not when it is done: see `unthawed` and `onStateChange`.
    */
   async recover(): Promise<Recovery> {
-    const { journal, host, logger } = this.#ports;
-    const read = await journal.readQuiesce();
-    if (read.kind === 'corrupt' || read.kind === 'too-new') {
-      const message =
-        read.kind === 'corrupt'
-          ? `the journal could not be read, and was set aside as ${read.setAside}`
-          : `the journal was written by a newer agent (version ${read.version})`;
-      // What it says is lost; what is frozen shows by itself.
-      void this.#thawForgotten(message);
-      return { kind: 'unreadable', message };
+    const { host, logger } = this.#ports;
+    const read = await this.#forgotten.readJournal();
+    if (read.kind === 'unreadable') {
+      void this.#forgotten.thaw(read.message, this.#closed.signal);
+      return read;
     }
     if (read.kind === 'absent' || !owesThaw(read.value.state)) return { kind: 'nothing-owed' };
     const record = read.value;
@@ -191,10 +190,12 @@ export class QuiesceCoordinator implements AsyncDisposable {
     return { kind: 'thawing', record, sameBoot };
   }
 
-  /** For the agent's orderly end: thaws, and stops trying. */
+  /** For the agent's orderly end: holds nothing more, thaws, and stops trying. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isEnding = true;
     if (this.#current) await this.#release(this.#current, 'agent-restarted');
     this.#closed.abort();
+    await this.#finishing;
   }
 
   async #prepare(operation: Operation, deadlineMs: number): Promise<RequestResult<'prepare'>> {
@@ -233,9 +234,9 @@ export class QuiesceCoordinator implements AsyncDisposable {
 
   async #hold(operation: Operation, leaseMs: number, deadlineMs: number): Promise<RequestResult<'hold'>> {
     const { clock } = this.#ports;
-    using deadline = withDeadline(operation.abort.signal, deadlineMs, 'the hold', clock);
-    const { signal } = deadline;
     try {
+      using deadline = withDeadline(operation.abort.signal, deadlineMs, 'the hold', clock);
+      const { signal } = deadline;
       await orAborted(refreshOperation(operation, this.#ports, signal), signal);
       const lease = this.#arm(operation, leaseMs);
       await orAborted(this.#persist(operation, 'holding'), signal);
@@ -249,11 +250,15 @@ export class QuiesceCoordinator implements AsyncDisposable {
       this.#emit('quiesce.held', `${services.length} services are held`, { operationId: operation.id });
       return { heldAt: Math.round(clock.now()), leaseMs: Math.floor(lease.leftMs), services };
     } catch (error) {
-      this.#emit('quiesce.hold-failed', describeError(error), { operationId: operation.id });
-      await this.#release(operation, 'hold-failed');
-      if (TacetError.is(error, 'hold-failed')) throw error;
-      throw new TacetError('the guest could not be held', { code: 'hold-failed', cause: error });
+      return await this.#failHold(operation, error);
     }
+  }
+
+  async #failHold(operation: Operation, error: unknown): Promise<never> {
+    this.#emit('quiesce.hold-failed', describeError(error), { operationId: operation.id });
+    await this.#release(operation, 'hold-failed');
+    if (TacetError.is(error, 'hold-failed')) throw error;
+    throw new TacetError('the guest could not be held', { code: 'hold-failed', cause: error });
   }
 
   /** The undo before the deed: from here on the lease's end thaws. */
@@ -282,7 +287,7 @@ export class QuiesceCoordinator implements AsyncDisposable {
     operation.releasing ??= this.#doRelease(operation, releasedBy);
     const first = await operation.releasing;
     // What did not thaw at once may have by now.
-    if (this.#current === operation) return this.#answer(operation);
+    if (this.#current === operation) return operation.answer(this.#unthawed);
     return this.#last?.operationId === operation.id ? this.#last.result : first;
   }
 
@@ -300,8 +305,14 @@ export class QuiesceCoordinator implements AsyncDisposable {
     for (const [hold, evidence] of operation.evidence) {
       operation.evidence.set(hold, { ...evidence, intactUntilThaw: intact?.has(hold) ?? false });
     }
-    this.#unthawed = await thawAll(operation.attemptedWaves, this.#thawPorts(operation));
-    const result = this.#answer(operation);
+    const { clock } = this.#ports;
+    const [unthawed, unheld] = await Promise.all([
+      thawAll(operation.attemptedWaves, this.#thawPorts(operation)),
+      intact === undefined ? [] : ranUnheld(operation, clock.now(), this.#ports),
+    ]);
+    this.#unthawed = unthawed;
+    operation.unheld = unheld;
+    const result = operation.answer(this.#unthawed);
     if (this.#unthawed.size === 0) await this.#finish(operation);
     else void this.#thawUntilDone(operation);
     return result;
@@ -321,10 +332,15 @@ export class QuiesceCoordinator implements AsyncDisposable {
     await this.#finish(operation);
   }
 
-  async #finish(operation: Operation): Promise<void> {
+  #finish(operation: Operation): Promise<void> {
+    this.#finishing = this.#close(operation);
+    return this.#finishing;
+  }
+
+  async #close(operation: Operation): Promise<void> {
     const { clock, logger } = this.#ports;
     this.#current = undefined;
-    this.#last = { operationId: operation.id, result: this.#answer(operation) };
+    this.#last = { operationId: operation.id, result: operation.answer(this.#unthawed) };
     this.#state.transition('thaw-finished', operation.id);
     if (operation.releasedBy !== null) {
       this.#emit('quiesce.thawed', `all thawed, released by ${operation.releasedBy}`, {
@@ -346,15 +362,6 @@ export class QuiesceCoordinator implements AsyncDisposable {
     }
   }
 
-  #answer(operation: Operation): RequestResult<'thaw'> {
-    return {
-      releasedBy: operation.releasedBy,
-      thawed: this.#unthawed.size === 0,
-      services: [...operation.evidence.values()],
-      failures: [...this.#unthawed.values()],
-    };
-  }
-
   #thawPorts(operation: Operation): ThawPorts {
     const { clock, logger } = this.#ports;
     return {
@@ -365,13 +372,6 @@ export class QuiesceCoordinator implements AsyncDisposable {
         if (evidence) operation.evidence.set(hold, { ...evidence, thawedAt: Math.round(clock.now()) });
       },
     };
-  }
-
-  async #thawForgotten(message: string): Promise<void> {
-    this.#unreadable = { stack: '', service: '', phase: 'thaw', message };
-    await thawForgotten(this.#ports, this.#closed.signal);
-    this.#unreadable = undefined;
-    this.#state.notify();
   }
 
   async #persist(operation: Operation, state: QuiesceState): Promise<void> {

@@ -1,4 +1,11 @@
-import type { QuiescePlan, QuiesceState, ReleasedBy, RequestResult, ServiceEvidence } from '@tacet/protocol';
+import type {
+  QuiescePlan,
+  QuiesceState,
+  ReleasedBy,
+  RequestResult,
+  ServiceEvidence,
+  ServiceFailure,
+} from '@tacet/protocol';
 import type { DiscoveredService } from '../discovery/compose.ts';
 import type { QuiesceRecord } from '../journal/schemas.ts';
 import type { HeldLease } from './held-lease.ts';
@@ -30,6 +37,8 @@ export class Operation {
   /** Those whose hold has at least begun: they are owed a thaw. */
   readonly attempted = new Set<ServiceHold>();
   readonly evidence = new Map<ServiceHold, ServiceEvidence>();
+  /** What ran during the hold without being held. */
+  unheld: readonly ServiceFailure[] = [];
   releasedBy: ReleasedBy | null = null;
 
   constructor(id: string) {
@@ -58,6 +67,16 @@ export class Operation {
       armedAt: this.armedAt,
       lease: this.lease?.record ?? { grantedAt: 0, expiresAt: 0, ceilingAt: 0 },
       holds: this.waves.flat().map(({ record }) => record),
+    };
+  }
+
+  /** To a thaw, with what is still held. */
+  answer(unthawed: ReadonlyMap<ServiceHold, ServiceFailure>): RequestResult<'thaw'> {
+    return {
+      releasedBy: this.releasedBy,
+      thawed: unthawed.size === 0,
+      services: [...this.evidence.values()],
+      failures: [...unthawed.values(), ...this.unheld],
     };
   }
 

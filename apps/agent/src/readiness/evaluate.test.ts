@@ -19,6 +19,7 @@ const service = (name: string, more: Partial<EngineContainer> = {}): DiscoveredS
     restartPolicy: 'always',
     pid: 1,
     env: [],
+    startedAt: 0,
     command: [],
     ...more,
   },

@@ -13,7 +13,10 @@ export interface FrameListener {
 
 /** One WebSocket that carries frames, each parsed by its schema on receipt and before it is sent. */
 export interface Connection extends Disposable {
-  /** Silently dropped once the connection is closed: whoever sends learns it from `closed`. */
+  /**
+   * Silently dropped once the connection is closed: whoever sends learns it from `closed`.
+   * @throws for a frame that the protocol does not allow, or that is longer than the controller takes
+   */
   send(frame: AgentFrame): void;
   /** Handed over but not yet on the wire. */
   readonly backlogBytes: number;
@@ -21,6 +24,7 @@ export interface Connection extends Disposable {
   readonly closed: Promise<string>;
 }
 
+/** For both ways: either side ends a session in which a longer one comes. */
 const maxFrameBytes = 1024 * 1024;
 
 /** @throws TacetError `node-unreachable`, `unauthorized` (another certificate), `unsupported-version`. */
@@ -61,6 +65,9 @@ export async function dial(
     },
     send(frame) {
       const text = JSON.stringify(agentFrameSchema.parse(frame));
+      if (Buffer.byteLength(text) > maxFrameBytes) {
+        throw new TacetError(`a ${frame.kind} has more than ${maxFrameBytes} bytes`, { code: 'internal' });
+      }
       if (socket.readyState === WebSocket.OPEN) socket.send(text);
     },
     [Symbol.dispose]: () => socket.terminate(),

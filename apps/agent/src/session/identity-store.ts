@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { vmidSchema } from '@tacet/protocol';
 import { type Clock, type Logger, TacetError } from '@tacet/runtime';
@@ -18,12 +17,10 @@ export type Identity = z.infer<typeof identitySchema>;
 /** `identity.json`, readable by its owner only. */
 export class IdentityStore {
   readonly path: string;
-  readonly #stateDir: string;
   readonly #document: VersionedDocument<Identity>;
   #unsaved: Identity | undefined;
 
   constructor(stateDir: string, { log, clock }: { log: Logger; clock: Clock }) {
-    this.#stateDir = stateDir;
     this.path = join(stateDir, 'identity.json');
     this.#document = new VersionedDocument({
       path: this.path,
@@ -53,7 +50,6 @@ export class IdentityStore {
   /** The new identity counts from now on, even where it cannot be written (a full disk). */
   async save(identity: Identity): Promise<void> {
     this.#unsaved = identity;
-    await mkdir(this.#stateDir, { recursive: true, mode: 0o700 });
     await this.#document.write(identity);
     this.#unsaved = undefined;
   }

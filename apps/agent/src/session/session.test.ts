@@ -161,6 +161,27 @@ describe('a session', () => {
     expect(event.message).toBe('behind it');
   });
 
+  it('never sends what the controller would end the session for, again and again', async () => {
+    const agent = await startAgentSession({ answer: async () => ({ said: 'x'.repeat(2 ** 20) }) });
+    const session = await controller.nextSession();
+    await session.welcome();
+    await session.frame('status');
+    agent.events.emit('heal.step-failed', 'x'.repeat(2 ** 20));
+    agent.events.emit('heal.finished', 'behind it');
+    session.send({ kind: 'request', id: 1, method: 'plan', params: {} });
+    expect(await session.frame('error')).toMatchObject({ id: 1, error: { message: /more than 1048576/ } });
+    await session.frame('event', ({ event }) => event.message === 'behind it');
+    expect(Math.max(...session.frames.map((frame) => JSON.stringify(frame).length))).toBeLessThan(2 ** 20);
+  });
+
+  it('cuts an error that is as long as a log', async () => {
+    await startAgentSession({ answer: () => Promise.reject(new Error('x'.repeat(2 ** 21))) });
+    const session = await controller.nextSession();
+    await session.welcome();
+    session.send({ kind: 'request', id: 1, method: 'plan', params: {} });
+    expect((await session.frame('error')).error.message.length).toBeLessThan(10_000);
+  });
+
   it('tells many changes at once in one frame with the newest picture', async () => {
     const agent = await startAgentSession();
     const session = await controller.nextSession();

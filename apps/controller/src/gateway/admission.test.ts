@@ -1,6 +1,6 @@
 import type { Incarnation } from '@tacet/protocol';
 import { ManualClock, silentLogger } from '@tacet/runtime';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { EventLog } from '../event-log.ts';
 import { hashSecret } from '../secrets.ts';
 import { openStore, type Store } from '../store/open-store.ts';
@@ -20,7 +20,7 @@ describe('a copy of guest 101 that this controller ordered as guest 201', () => 
   beforeEach(async () => {
     store = await openStore(':memory:');
     const events = new EventLog({ events: store.events, clock, log: silentLogger });
-    admission = new Admission({ store, events, clock });
+    admission = new Admission({ store, events, clock, log: silentLogger });
     await store.guests.enrol({ id: 'g101', vmid: 101, credentialHash: hashSecret('own'), now: 1 });
     await store.operations.create({ id: 'op', kind: 'restore', vmid: 101, startedAt: 1 });
     await order();
@@ -54,6 +54,12 @@ describe('a copy of guest 101 that this controller ordered as guest 201', () => 
     expect(adopted.guestId).not.toBe('g101');
     const again = await hello(credentialOf(adopted), copy);
     expect(again).toMatchObject({ guestId: adopted.guestId, welcome: { kind: 'guest', vmid: 201 } });
+  });
+
+  it('is let in, and so is every known guest, although the disk of the controller is full', async () => {
+    vi.spyOn(store.guests, 'saw').mockRejectedValue(new Error('database or disk is full'));
+    expect(await hello('own', fakeIncarnation(101))).toMatchObject({ welcome: { kind: 'guest', vmid: 101 } });
+    expect(await hello('own', copy)).toMatchObject({ welcome: { kind: 'adopted', vmid: 201 } });
   });
 
   it('may lose its new credential on the way and is given another, as the same guest', async () => {

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { AgentFrame, ControllerFrame, Incarnation } from '@tacet/protocol';
-import type { Clock } from '@tacet/runtime';
+import type { Clock, Logger } from '@tacet/runtime';
 import type { EventLog } from '../event-log.ts';
 import { Failure } from '../failure.ts';
 import { hashSecret, newSecret } from '../secrets.ts';
@@ -20,16 +20,25 @@ export interface Admitted {
   readonly displaced: readonly string[];
 }
 
+interface AdmissionOptions {
+  readonly store: Store;
+  readonly events: EventLog;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
 /** Turns a hello into the guest that it is, and writes that down. Hellos must come one at a time. */
 export class Admission {
   readonly #store: Store;
   readonly #events: EventLog;
   readonly #clock: Clock;
+  readonly #log: Logger;
 
-  constructor({ store, events, clock }: { store: Store; events: EventLog; clock: Clock }) {
+  constructor({ store, events, clock, log }: AdmissionOptions) {
     this.#store = store;
     this.#events = events;
     this.#clock = clock;
+    this.#log = log;
   }
 
   /** @throws Failure `unauthorized`, the same for every reason. */
@@ -99,8 +108,13 @@ export class Admission {
     return { guestId, vmid, welcome: { kind: 'quarantined', reason }, displaced: [] };
   }
 
+  /** A full disk must not keep a known guest out: without its agent no backup of it is held. */
   async #saw(guestId: string, { agentVersion, incarnation, status }: Hello): Promise<void> {
-    await this.#store.guests.saw(guestId, { agentVersion, incarnation, status, at: this.#clock.now() });
+    try {
+      await this.#store.guests.saw(guestId, { agentVersion, incarnation, status, at: this.#clock.now() });
+    } catch (error) {
+      this.#log.error("a guest's picture could not be stored", { guestId, error });
+    }
   }
 }
 

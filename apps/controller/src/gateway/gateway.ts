@@ -244,7 +244,9 @@ export class Gateway implements AgentPort, AsyncDisposable {
 /** Sessions, identities and operations are the controller's to tell; an agent's view of them is left out. */
 const ownWords = /^(?:session|guest|operation)\./;
 
+/** An upgraded connection is nobody's: left half open by its other end it would stay, and keep a stop waiting. */
 function refuseUpgrade(socket: Duplex, status: string, text: string): void {
+  socket.once('finish', () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
   );

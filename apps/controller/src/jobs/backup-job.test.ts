@@ -1,5 +1,5 @@
 import type { Verdict } from '@tacet/protocol';
-import { ForbiddenError, ServerError, UnreachableError } from '@tacet/proxmox';
+import { ForbiddenError, ServerError, UnexpectedAnswerError, UnreachableError } from '@tacet/proxmox';
 import { TacetError } from '@tacet/runtime';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeAgents } from '../testing/fake-agents.ts';
@@ -102,6 +102,15 @@ describe('a backup whose snapshot is seen while everything is held', () => {
     bench.node.will([lines.snapshotMode, ...slow, lines.archive, lines.ok]);
     expect(await bench.verdict()).toMatchObject({ consistency: 'app' });
     expect(bench.journal.filter((entry) => entry === 'renew').length).toBeGreaterThan(1);
+  });
+
+  it('is not renewed without end for a guest that grants a lease of no length', async () => {
+    const slow = Array.from({ length: 100 }, () => []);
+    bench.node.will([lines.snapshotMode, ...slow, lines.archive, lines.ok]);
+    bench.limits = { ...bench.limits, leaseMs: 1 };
+    await bench.run();
+    expect(bench.journal.filter((entry) => entry === 'renew').length).toBeLessThan(20);
+    expect(bench.steps.filter((step) => step.startsWith('renew-failed'))).toHaveLength(1);
   });
 
   it('tells the store what to thaw before the guest is asked for anything', async () => {
@@ -271,6 +280,47 @@ describe('a node that is busy, or does not answer', () => {
     };
     expect(await bench.verdict()).toMatchObject({ consistency: 'app' });
     expect(bench.story.slice(0, 5)).toEqual(['prepare', 'hold', 'post', 'thaw', 'prepare']);
+  });
+});
+
+describe('a backup that is made', () => {
+  it('is not forgotten, verdict and all, because the controller is stopped while it writes the notes', async () => {
+    bench.node.will(goodBackup).onNotes = () => {
+      bench.abort.abort(new Error('stopping'));
+      throw bench.abort.signal.reason;
+    };
+    expect(await bench.verdict()).toMatchObject({ consistency: 'app' });
+    expect(bench.steps.join('\n')).toContain('notes-not-written: stopping');
+  });
+});
+
+describe('a request for a backup that may have been carried out', () => {
+  it.each([
+    ['a proxy gave up on it', new ServerError('504', 504, { retryable: true, mayHaveStarted: true })],
+    ['its answer was damaged', new UnexpectedAnswerError('no JSON', { mayHaveStarted: true })],
+  ])('is followed, not given up: %s', async (_, error) => {
+    bench.node.will(goodBackup).onRequest = () => {
+      bench.node.begin();
+      throw error;
+    };
+    expect(await bench.verdict()).toMatchObject({ consistency: 'crash', message: /answer .* was lost/ });
+    expect(bench.story).toEqual(['prepare', 'hold', 'post', 'thaw', 'snapshot seen']);
+  });
+
+  it('is never taken for yesterday’s, though the tasks of before could not be listed', async () => {
+    bench.node.will(goodBackup).begin();
+    const list = bench.node.backupTasks.bind(bench.node);
+    let looks = 0;
+    bench.node.backupTasks = async () => {
+      if (++looks === 1) throw new ServerError('got timeout', 500);
+      return await list();
+    };
+    let requests = 0;
+    bench.node.will(goodBackup).onRequest = () => {
+      if (++requests === 1) throw new UnreachableError('connection refused');
+    };
+    expect(await bench.verdict()).toMatchObject({ consistency: 'app' });
+    expect(bench.story.filter((entry) => entry === 'post')).toHaveLength(2);
   });
 });
 

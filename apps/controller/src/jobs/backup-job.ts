@@ -77,6 +77,8 @@ class BackupJob {
   readonly #now: JobClock;
   /** Tasks that were there before this job, and those it has followed to their end. */
   readonly #known = new Set<string>();
+  /** False where those from before could not be listed: then none that appears is known to be this job's. */
+  #knowsBefore = false;
   #attempts = 0;
 
   constructor(context: JobContext) {
@@ -94,7 +96,9 @@ class BackupJob {
     };
     const unfit = await this.#whyNotToHold();
     if (unfit !== undefined) recorder.step('not-held', unfit);
-    for (const task of await this.#tasksOf(node)) this.#known.add(task.upid);
+    const before = await this.#tasksOf(node);
+    this.#knowsBefore = before !== null;
+    for (const task of before ?? []) this.#known.add(task.upid);
 
     for (const delayMs of backoff({ ...RETRY, random: deps.random })) {
       const attempt = await this.#attempt(unfit);
@@ -116,6 +120,7 @@ class BackupJob {
 
   async #attempt(unfit: string | undefined): Promise<Attempt> {
     const orphan = await this.#startedUnseen();
+    this.#context.signal.throwIfAborted();
     if (orphan !== undefined) return await this.#follow(orphan, undefined, lostAnswer());
 
     this.#attempts += 1;
@@ -140,7 +145,7 @@ class BackupJob {
       return task;
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof UnreachableError)) {
+      if (!mayBeUnderWay(error)) {
         throw asNodeFailure(error, `${node.name} refused the backup of guest ${vmid}`);
       }
       // A POST whose answer was lost may have started its task: the next attempt looks before it asks again.
@@ -209,12 +214,11 @@ class BackupJob {
     return { backup, storage };
   }
 
-  /** For what a backup can do without. */
+  /** For what a backup can do without: a backup that is made is not given up for it, nor when cancelled. */
   async #try<T>(step: string, work: () => Promise<T>): Promise<T | null> {
     try {
       return await work();
     } catch (error) {
-      this.#context.signal.throwIfAborted();
       this.#context.recorder.step(step, describeError(error));
       return null;
     }
@@ -232,15 +236,14 @@ class BackupJob {
 
   /** A task of this guest that appeared since the job began, without this job having seen its start. */
   async #startedUnseen(): Promise<StartedTask | undefined> {
-    if (this.#attempts === 0) return undefined;
-    const { node } = this.#context;
-    const [newest] = (await this.#tasksOf(node)).filter((task) => !this.#known.has(task.upid));
-    return newest;
+    if (this.#attempts === 0 || !this.#knowsBefore) return undefined;
+    const tasks = await this.#tasksOf(this.#context.node);
+    return tasks?.find((task) => !this.#known.has(task.upid));
   }
 
-  async #tasksOf(node: NodePort): Promise<readonly StartedTask[]> {
+  async #tasksOf(node: NodePort): Promise<readonly StartedTask[] | null> {
     const { vmid, signal } = this.#context;
-    return (await this.#try('tasks-unknown', () => node.backupTasks(vmid, signal))) ?? [];
+    return await this.#try('tasks-unknown', () => node.backupTasks(vmid, signal));
   }
 
   #newWindow(): QuiesceWindow {
@@ -250,6 +253,11 @@ class BackupJob {
     const { agents, clock, limits } = deps;
     return new QuiesceWindow({ agents, vmid, quiesceId, limits, clock, now: this.#now, recorder, signal });
   }
+}
+
+/** No answer, or one that does not say whether the task was started. */
+function mayBeUnderWay(error: unknown): boolean {
+  return error instanceof UnreachableError || (error instanceof ProxmoxError && error.mayHaveStarted);
 }
 
 function nothingSeen(): BackupObservation {

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Operation } from '@tacet/protocol';
+import type { Backup, Operation } from '@tacet/protocol';
 import type { Clock, Logger } from '@tacet/runtime';
 import type { EventLog } from '../event-log.ts';
 import { toWireError } from '../failure.ts';
@@ -16,22 +16,54 @@ interface RecordOptions {
   readonly log: Logger;
 }
 
-/** What is written of one operation: its row, its steps and its events, in the order in which they happened. */
+/**
+ * What is written of one operation: its row, its steps and its events, in the order in which they happened. A
+ * store that takes nothing (its disk is full) ends no operation: what it was told is kept here as well.
+ */
 export class OperationRecord implements Recorder {
   readonly operationId: string;
   readonly #options: RecordOptions;
   #writes: Promise<void> = Promise.resolve();
-  #position = 0;
-  #restoredTo: number | null = null;
+  #view: Operation;
+  #isWritten = true;
 
   constructor(options: RecordOptions) {
-    this.operationId = options.id;
+    const { id, kind, vmid, clock } = options;
+    this.operationId = id;
     this.#options = options;
+    this.#view = {
+      id,
+      kind,
+      vmid,
+      state: 'running',
+      startedAt: clock.now(),
+      finishedAt: null,
+      steps: [],
+      backup: null,
+      restoredTo: null,
+      error: null,
+    };
   }
 
+  /** As it is now, written or not. */
+  get view(): Operation {
+    return this.#view;
+  }
+
+  /** False once the store has refused a part of it: then the whole of it is only here. */
+  get isWritten(): boolean {
+    return this.#isWritten;
+  }
+
+  /** Rejects where the store does not take it. */
   async begin(): Promise<void> {
-    const { id, kind, vmid, store, clock, events } = this.#options;
-    await store.operations.create({ id, kind, vmid, startedAt: clock.now() });
+    const { id, kind, vmid, store, events } = this.#options;
+    try {
+      await store.operations.create(this.#view);
+    } catch (error) {
+      this.#unwritten(error);
+      throw error;
+    }
     await events.record('operation.started', `${kind} of guest ${vmid} started`, this.#subject, {
       operationId: id,
       kind,
@@ -41,7 +73,8 @@ export class OperationRecord implements Recorder {
   step(name: string, message: string): void {
     const { id, store, clock, events } = this.#options;
     const at = clock.now();
-    const position = this.#position++;
+    const position = this.#view.steps.length;
+    this.#view = { ...this.#view, steps: [...this.#view.steps, { at, name, message }] };
     this.#writeLater(async () => {
       await store.operations.addStep(id, position, { at, name, message });
       const data = { operationId: id, step: name };
@@ -56,7 +89,12 @@ export class OperationRecord implements Recorder {
 
   /** The guest that a restore made stands from now on, however the operation ends. */
   restored(vmid: number): void {
-    this.#restoredTo = vmid;
+    this.#view = { ...this.#view, restoredTo: vmid };
+  }
+
+  /** The backup stands too, though it may not be in the store. */
+  made(backup: Backup): void {
+    this.#view = { ...this.#view, backup };
   }
 
   /** Never rejects; resolves when everything is written. */
@@ -66,13 +104,15 @@ export class OperationRecord implements Recorder {
     const error = 'error' in end ? toWireError(end.error) : null;
     const message = 'message' in end ? end.message : (error?.message ?? '');
     const state = error === null ? 'succeeded' : 'failed';
+    const { restoredTo } = this.#view;
     this.#writeLater(async () => {
-      await store.operations.finish(id, { at, restoredTo: this.#restoredTo, error });
+      await store.operations.finish(id, { at, restoredTo, error });
       const data = { operationId: id, kind, state, ...(error && { code: error.code }) };
       const words = `${kind} of guest ${vmid} ${state}: ${message}`;
       await events.append({ at, type: 'operation.finished', message: words, data }, this.#subject);
     });
     await this.#writes;
+    this.#view = { ...this.#view, state, finishedAt: at, error };
   }
 
   get #subject(): { guestId: null; vmid: number } {
@@ -88,11 +128,14 @@ export class OperationRecord implements Recorder {
       try {
         await write();
       } catch (error) {
-        this.#options.log.error('an operation could not be written down', {
-          operationId: this.operationId,
-          error,
-        });
+        this.#unwritten(error);
       }
     })();
+  }
+
+  #unwritten(error: unknown): void {
+    this.#isWritten = false;
+    const { operationId } = this;
+    this.#options.log.error('an operation could not be written down', { operationId, error });
   }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Operation } from '@tacet/protocol';
-import { type Clock, deferred, ExclusiveRunner, type Logger } from '@tacet/runtime';
+import { type Clock, deferred, describeError, ExclusiveRunner, type Logger } from '@tacet/runtime';
 import type { EventLog } from '../event-log.ts';
 import { Failure, toWireError } from '../failure.ts';
 import type { Store } from '../store/open-store.ts';
@@ -17,6 +17,9 @@ export interface OperationsOptions {
   readonly restore: RestoreDeps;
 }
 
+/** What a store with a full disk did not take is remembered up to here. */
+const MAX_REMEMBERED = 100;
+
 /** @returns how it ended, in words. */
 type Work = (record: OperationRecord, signal: AbortSignal) => Promise<string>;
 
@@ -27,6 +30,8 @@ type Work = (record: OperationRecord, signal: AbortSignal) => Promise<string>;
 export class Operations implements AsyncDisposable {
   readonly #options: OperationsOptions;
   readonly #runner = new ExclusiveRunner<number>();
+  /** Those that run, and those that have ended and are not (wholly) in the store; oldest first. */
+  readonly #records = new Map<string, OperationRecord>();
 
   constructor(options: OperationsOptions) {
     this.#options = options;
@@ -34,6 +39,19 @@ export class Operations implements AsyncDisposable {
 
   isBusy(vmid: number): boolean {
     return this.#runner.isBusy(vmid);
+  }
+
+  async get(id: string): Promise<Operation | undefined> {
+    return this.#records.get(id)?.view ?? (await this.#options.store.operations.get(id));
+  }
+
+  /** Newest first. */
+  async list(limit: number): Promise<Operation[]> {
+    const remembered = [...this.#records.values()].map(({ view }) => view);
+    const stored = await this.#options.store.operations.list(limit);
+    return [...remembered, ...stored.filter(({ id }) => !this.#records.has(id))]
+      .toSorted((one, other) => other.startedAt - one.startedAt)
+      .slice(0, limit);
   }
 
   /** Ends, in the store, what a controller that is gone left running. To be called before anything starts. */
@@ -59,7 +77,15 @@ export class Operations implements AsyncDisposable {
       const finished = await runBackup({ vmid, storage }, deps, record, signal);
       const { operationId } = record;
       const backup = { id: randomUUID(), operationId, ...finished.backup };
-      await store.backups.create(backup, finished.storage);
+      record.made(backup);
+      try {
+        await store.backups.create(backup, finished.storage);
+      } catch (error) {
+        record.step(
+          'not-recorded',
+          `the backup stands, but this controller will forget it: ${describeError(error)}`,
+        );
+      }
       return `${backup.verdict.consistency}-consistent, ${backup.verdict.message}`;
     });
   }
@@ -92,11 +118,17 @@ export class Operations implements AsyncDisposable {
         retryable: true,
       });
     }
-    const { store, log } = this.#options;
+    const { log } = this.#options;
     const record = new OperationRecord({ ...this.#options, id: randomUUID(), kind, vmid });
     const begun = deferred();
     const running = this.#runner.run(key, async (signal) => {
-      await record.begin();
+      try {
+        await record.begin();
+      } catch (error) {
+        // A backup is made all the same. A restore is not: its copy would be a stranger.
+        if (kind === 'restore') throw error;
+      }
+      this.#remember(record);
       begun.resolve();
       try {
         await record.finish({ message: await work(record, signal) });
@@ -104,11 +136,18 @@ export class Operations implements AsyncDisposable {
         log.warn('an operation failed', { operationId: record.operationId, error });
         await record.finish({ error });
       }
+      if (record.isWritten) this.#records.delete(record.operationId);
     });
     running.catch(begun.reject); // only before it has begun; from then on its record says how it goes
     await begun.promise;
-    const operation = await store.operations.get(record.operationId);
-    if (operation !== undefined) return operation;
-    throw new Failure('internal', `the operation ${record.operationId} is not in the store`);
+    return record.view;
+  }
+
+  #remember(record: OperationRecord): void {
+    this.#records.set(record.operationId, record);
+    for (const [id, { view }] of this.#records) {
+      if (this.#records.size <= MAX_REMEMBERED) return;
+      if (view.state !== 'running') this.#records.delete(id);
+    }
   }
 }

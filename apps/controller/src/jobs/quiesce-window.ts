@@ -25,6 +25,8 @@ interface WindowOptions {
 
 /** The agent's own deadline comes first, so that its answer says what took so long. */
 const ANSWER_MARGIN_MS = 2_000;
+/** However short a lease an agent grants, it is not asked more often. */
+const MIN_RENEW_MS = 500;
 const THAW_DEADLINE_MS = 5_000;
 const THAW_RETRY_MS = 250;
 /** After the lease: nothing is held any more, but the agent may still say how it ended. */
@@ -122,7 +124,8 @@ export class QuiesceWindow {
     const { agents, vmid, quiesceId, limits, clock, recorder } = this.#options;
     const { signal } = this.#renewing;
     const startedMs = clock.monotonicMs();
-    const everyMs = grantedMs / 3;
+    let isFailing = false;
+    const everyMs = Math.max(MIN_RENEW_MS, grantedMs / 3);
     for (;;) {
       const leftMs = limits.maxHoldMs - (clock.monotonicMs() - startedMs);
       try {
@@ -132,10 +135,12 @@ export class QuiesceWindow {
         const params = { operationId: quiesceId, leaseMs: limits.leaseMs };
         const { leaseMs } = await agents.request(vmid, 'renew', params, { deadlineMs: everyMs, signal });
         this.#leaseEndsMs = sentMs + leaseMs;
+        isFailing = false;
       } catch (error) {
         if (signal.aborted) return;
         // Not the end: the guest may be frozen for its snapshot. If the hold is lost, the thaw will tell.
-        recorder.step('renew-failed', describeError(error));
+        if (!isFailing) recorder.step('renew-failed', describeError(error));
+        isFailing = true;
       }
     }
     recorder.step('hold-too-long', `no snapshot was seen within ${limits.maxHoldMs} ms`);

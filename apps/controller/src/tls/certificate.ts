@@ -2,7 +2,9 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { generate } from 'selfsigned';
+import { Failure } from '../failure.ts';
 import { writePrivateFile } from '../private-file.ts';
 
 export interface Certificate {
@@ -25,12 +27,29 @@ export async function loadCertificate(
   const keyPath = join(stateDir, 'controller.key');
   const certPath = join(stateDir, 'controller.crt');
   const kept = await readPair(keyPath, certPath);
+  if (kept !== undefined) requireUsable(kept, keyPath, certPath);
   const { key, cert } = kept ?? (await create(names, now));
   if (kept === undefined) {
     await writePrivateFile(keyPath, key);
     await writePrivateFile(certPath, cert);
   }
   return { key, cert, fingerprint: new X509Certificate(cert).fingerprint256 };
+}
+
+/** @throws Failure `invalid-input` for a pair that is damaged, or none. */
+function requireUsable(
+  { key, cert }: { key: string; cert: string },
+  keyPath: string,
+  certPath: string,
+): void {
+  try {
+    createSecureContext({ key, cert });
+  } catch (cause) {
+    throw new Failure('invalid-input', `${keyPath} and ${certPath} are not a key and its certificate`, {
+      hint: 'Bring both back from a backup. Without them: move both away, and enrol every guest again.',
+      cause,
+    });
+  }
 }
 
 async function readPair(

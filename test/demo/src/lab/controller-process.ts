@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, open, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ControllerConfigInput } from '@tacet/controller';
 import { systemClock, withDeadline } from '@tacet/runtime';
@@ -31,7 +31,12 @@ export class ControllerProcess implements AsyncDisposable {
     await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
     const controller = new ControllerProcess(directory, config.stateDir);
     await writeFile(controller.#configFile, JSON.stringify(config, null, 2));
-    await controller.start(signal);
+    try {
+      await controller.start(signal);
+    } catch (error) {
+      await controller[Symbol.asyncDispose]();
+      throw error;
+    }
     return controller;
   }
 
@@ -45,7 +50,7 @@ export class ControllerProcess implements AsyncDisposable {
     using deadline = withDeadline(signal, startDeadlineMs, 'the start of the controller');
     // It writes the file anew each time it listens.
     while (!(await isNewerThan(this.controllerFile, startedAt))) {
-      if (child.exitCode !== null) throw new Error(`the controller ended: see ${this.logFile}`);
+      if (child.exitCode !== null) throw new Error(`the controller ended: ${await this.#lastWords()}`);
       await systemClock.sleep(pollMs, deadline.signal);
     }
   }
@@ -57,6 +62,12 @@ export class ControllerProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#end('SIGTERM');
+  }
+
+  /** The log itself may be gone by the time somebody would look. */
+  async #lastWords(): Promise<string> {
+    const log = await readFile(this.logFile, 'utf8');
+    return log.trimEnd().split('\n').slice(-2).join('; ');
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

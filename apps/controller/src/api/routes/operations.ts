@@ -77,13 +77,13 @@ export function operationRoutes(app: OpenAPIHono, deps: ApiDeps): void {
   });
 
   app.openapi(operations, async (c) => {
-    const found = await store.operations.list(c.req.valid('query').limit);
+    const found = await deps.operations.list(c.req.valid('query').limit);
     return c.json({ operations: found }, 200);
   });
 
   app.openapi(operation, async (c) => {
     const { id } = c.req.valid('param');
-    const found = await store.operations.get(id);
+    const found = await deps.operations.get(id);
     if (found !== undefined) return c.json(found, 200);
     throw new Failure('not-found', `no operation ${id}`);
   });
