@@ -76,6 +76,18 @@ const methodsByRepository: Readonly<Record<string, MethodName>> = {
   valkey: 'redis',
 };
 
+/**
+ * Those that a label holds without their flush: what a Redis without an append-only file has not dumped by
+ * itself is then missing from the copy (all of its writes, if it never dumped).
+ */
+export function heldUnflushed(plan: QuiescePlan): PlannedService[] {
+  return plan.waves
+    .flat()
+    .filter(
+      ({ method, image }) => (method === 'freeze' || method === 'pause') && methodOfImage(image) === 'redis',
+    );
+}
+
 /** By the repository's last name, so that a registry, an organisation, a tag or a digest do not matter. */
 function methodOfImage(image: string): MethodName | undefined {
   const repository = image.split('@')[0]?.split('/').at(-1)?.split(':')[0] ?? '';

@@ -87,4 +87,19 @@ describe('a verdict', () => {
       uncovered,
     });
   });
+
+  it('says so when a label keeps a Redis from being flushed', () => {
+    const cache = {
+      stack: 'shop',
+      service: 'cache',
+      containerId: 'id',
+      image: 'redis:8',
+      chosenBy: 'label',
+    } as const;
+    const message = (method: 'redis' | 'freeze' | 'stop') =>
+      judge({ ...proven, plan: { waves: [[{ ...cache, method }]], uncovered: [] } }).message;
+    expect(message('freeze')).toContain('last dump: shop/cache');
+    expect(message('redis')).not.toContain('last dump');
+    expect(message('stop')).not.toContain('last dump');
+  });
 });

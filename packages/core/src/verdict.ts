@@ -1,4 +1,5 @@
 import type { QuiescePlan, RequestResult, Verdict } from '@tacet/protocol';
+import { heldUnflushed } from './quiesce-planner.ts';
 
 /**
  * What the controller saw of one backup, moment by moment. A moment that did not happen is undefined. All
@@ -85,13 +86,22 @@ export function judge(seen: BackupObservation): Verdict {
     return say('crash', 'NothingHeld', 'the guest runs nothing that could be held');
 
   return {
-    ...say('app', 'HoldSpansSnapshot', describeCover(thaw.services.length, seen.plan?.uncovered.length ?? 0)),
+    ...say('app', 'HoldSpansSnapshot', describeCover(thaw.services.length, seen.plan)),
     proof: { holdConfirmedAt, backupRequestedAt, snapshotSeenAt, snapshotLine, thawSentAt, leaseLeftMs },
   };
 }
 
-function describeCover(held: number, uncovered: number): string {
+function describeCover(held: number, plan: QuiescePlan | undefined): string {
   const services = held === 1 ? '1 service was' : `${held} services were`;
-  const left = uncovered === 0 ? '' : `; ${uncovered} left out by label`;
-  return `${services} held from before the request until after the snapshot${left}`;
+  const leftOut = plan?.uncovered.length ?? 0;
+  const unflushed = plan ? heldUnflushed(plan).map(({ stack, service }) => `${stack}/${service}`) : [];
+  return [
+    `${services} held from before the request until after the snapshot`,
+    ...(leftOut === 0 ? [] : [`${leftOut} left out by label`]),
+    ...(unflushed.length === 0
+      ? []
+      : [
+          `not flushed because of a label, so without an append-only file only as new as the last dump: ${unflushed.join(', ')}`,
+        ]),
+  ].join('; ');
 }
