@@ -27,7 +27,7 @@ describe('the plan of a hold', () => {
   });
 
   it.each([
-    ['ghcr.io/immich-app/postgres:16-vectorchord', 'postgres'],
+    ['registry.example/immich-app/postgres:16-vectorchord', 'postgres'],
     ['timescale/timescaledb:2.17-pg17', 'postgres'],
     ['valkey/valkey@sha256:abc', 'redis'],
     ['localhost:5000/redis', 'redis'],

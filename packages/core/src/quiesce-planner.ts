@@ -7,7 +7,7 @@ export interface PlannableService {
   stack: string;
   service: string;
   containerId: string;
-  /** As compose names it: `postgres:17`, `ghcr.io/immich-app/postgres:16`. */
+  /** As compose names it: `postgres:17`, `registry.example/immich-app/postgres:16`. */
   image: string;
   /** Services of the same stack that this one needs. */
   dependsOn: readonly string[];
