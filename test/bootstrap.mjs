@@ -1,7 +1,7 @@
 // Runs a TypeScript entry point on the workspace's own Node, from any Node >= 20 with npm: installs the
 // workspace first when the lockfile has changed since the last time. Plain JavaScript and without
 // dependencies, because nothing is installed yet when it starts.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -18,13 +18,22 @@ const environment = {
   DO_NOT_TRACK: '1',
 };
 
+/** Resolves with the exit code. Whoever stops this process stops the child, which has things to take down. */
 function run(command, args, env = environment) {
-  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', env });
-  if (result.error) {
-    console.error(`tacet: cannot run ${command}: ${result.error.message}`);
-    return 1;
-  }
-  return result.status ?? 1;
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, stdio: 'inherit', env });
+    const forward = (signal) => child.kill(signal);
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, forward);
+    const end = (status) => {
+      for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, forward);
+      resolve(status);
+    };
+    child.on('error', (error) => {
+      console.error(`tacet: cannot run ${command}: ${error.message}`);
+      end(1);
+    });
+    child.on('exit', (code) => end(code ?? 1));
+  });
 }
 
 function lockfileHash() {
@@ -42,7 +51,7 @@ function isInstalled(hash) {
   }
 }
 
-function install() {
+async function install() {
   const hash = lockfileHash();
   if (isInstalled(hash)) return 0;
   const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -50,7 +59,7 @@ function install() {
   // Warnings are left out: they are about this machine's own Node, which runs nothing of the workspace.
   const pnpm = ['pnpm', 'install', '--frozen-lockfile', '--loglevel=error'];
   const args = ['exec', '--yes', '--loglevel=error', `--package=${packageManager}`, '--', ...pnpm];
-  const status = run('npm', args, { ...process.env, CI: 'true', npm_config_update_notifier: 'false' });
+  const status = await run('npm', args, { ...process.env, CI: 'true', npm_config_update_notifier: 'false' });
   if (status !== 0) {
     console.error('tacet: the installation failed; the reason stands above. It needs npm and its registry.');
     return status;
@@ -61,5 +70,5 @@ function install() {
 }
 
 const [entry, ...args] = process.argv.slice(2);
-process.exitCode =
-  install() || run(join(bin, 'node'), ['--disable-warning=ExperimentalWarning', entry, ...args]);
+const options = ['--disable-warning=ExperimentalWarning'];
+process.exitCode = (await install()) || (await run(join(bin, 'node'), [...options, entry, ...args]));

@@ -79,6 +79,7 @@ function commands({ stdout, stderr }: RunOptions, act: (action: Action) => Promi
     .action(() => act(listGuests));
   program
     .command('enrol')
+    .alias('enroll')
     .description('make a guest known: prints the command to run in it, once')
     .argument('<vmid>', 'the guest', parseVmid)
     .action((vmid: number) => act((context) => enrol(vmid, context)));

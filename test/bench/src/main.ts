@@ -27,7 +27,7 @@ async function main(): Promise<number> {
   if (build.status !== 0) return 1;
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
+    process.on(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
   }
   await using lab = await openLab({
     signal: stop.signal,

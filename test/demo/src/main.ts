@@ -25,7 +25,7 @@ async function main(): Promise<number> {
   // Nobody listens any more (`| head`): what was set up is taken down.
   process.stdout.on('error', (error) => stop.abort(error));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
+    process.on(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
   }
   const narrator = new Narrator(process.stdout);
   const obstacle = args.sim ? 'asked for by --sim' : labObstacle();

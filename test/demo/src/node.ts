@@ -26,7 +26,6 @@ export interface DemoNodeOptions {
   /** Where the tokens' secrets are kept. */
   readonly directory: string;
   readonly original: number;
-  readonly copy: number;
   readonly timing?: PveSimOptions['timing'];
 }
 
@@ -36,7 +35,7 @@ const restoreRole = [...backupRole, 'VM.Allocate', 'VM.PowerMgmt', 'SDN.Use'];
 
 /** A simulated Proxmox VE node over the given guests, with the two scoped tokens that a controller holds. */
 export async function startNode(options: DemoNodeOptions): Promise<DemoNode> {
-  const { backend, storages, restoreStorage, directory, original, copy, timing = {} } = options;
+  const { backend, storages, restoreStorage, directory, original, timing = {} } = options;
   const backupToken = await makeToken(directory, 'tacet@pve', `guest-${original}`);
   const restoreToken = await makeToken(directory, 'tacet-operator@pve', 'restore');
   const sim = await startPveSim({
@@ -51,13 +50,9 @@ export async function startNode(options: DemoNodeOptions): Promise<DemoNode> {
     acl: [
       ...toBoth(backupToken, `/vms/${original}`, 'TacetBackup'),
       ...toBoth(backupToken, '/storage/local', 'TacetBackup'),
-      ...[
-        `/vms/${original}`,
-        `/vms/${copy}`,
-        '/storage/local',
-        `/storage/${restoreStorage}`,
-        '/sdn/zones/localnetwork',
-      ].flatMap((path) => toBoth(restoreToken, path, 'TacetRestore')),
+      ...['/vms', '/storage/local', `/storage/${restoreStorage}`, '/sdn/zones/localnetwork'].flatMap((path) =>
+        toBoth(restoreToken, path, 'TacetRestore'),
+      ),
     ],
     timing,
   });

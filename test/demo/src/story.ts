@@ -83,7 +83,7 @@ async function follow(
 ): Promise<Operation> {
   let told = 0;
   for (let operation = started; ; operation = await api.operation(started.id, signal)) {
-    for (const step of operation.steps.slice(told)) narrator.say(step.message);
+    for (const { name, message } of operation.steps.slice(told)) narrator.say(`${name}: ${message}`);
     told = operation.steps.length;
     if (operation.state !== 'running') return operation;
     await systemClock.sleep(pollMs, signal);

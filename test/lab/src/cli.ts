@@ -26,7 +26,7 @@ const usage = `usage: npm run lab -- <command>
 
 const interrupted = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(name, () => interrupted.abort(new Error(`stopped by ${name}`)));
+  process.on(name, () => interrupted.abort(new Error(`stopped by ${name}`)));
 }
 
 async function up(): Promise<void> {

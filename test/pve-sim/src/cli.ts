@@ -28,7 +28,7 @@ const guest = (vmid: number, hostname: string, storage: string) => ({
 });
 
 const interrupted = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort());
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupted.abort());
 
 await using sim = await startPveSim({
   backend: new MemoryBackend({

@@ -54,7 +54,6 @@ export async function openLabStage(options: LabStageOptions): Promise<LabStage> 
     restoreStorage: 'lab',
     directory,
     original,
-    copy,
   });
   undo.defer(() => node[Symbol.asyncDispose]());
   const controller = await ControllerProcess.start(

@@ -48,7 +48,6 @@ export async function openSimulatedStage(log: Logger, signal: AbortSignal): Prom
     restoreStorage: 'guests',
     directory,
     original,
-    copy,
   });
   undo.defer(() => node[Symbol.asyncDispose]());
 
