@@ -20,7 +20,8 @@ describe('openAckCollector', () => {
     await once(writer, 'connect');
     const second = collector.next('redis', '127.0.0.1', AbortSignal.timeout(5000));
     writer.write(
-      '{"runId":"a","stream":"postgres","seq":1}\n{"runId":"a","stream":"redis","seq":2}\n{"runId":"a","str',
+      '{"runId":"a","stack":"shop","stream":"postgres","seq":1}\n' +
+        '{"runId":"a","stack":"shop","stream":"redis","seq":2}\n{"runId":"a","str',
     );
     // As a guest that is killed does.
     const killed = connect({ host: '127.0.0.1', port: collector.port });
@@ -30,6 +31,7 @@ describe('openAckCollector', () => {
     writer.destroy();
     expect(collector.acknowledged('postgres')).toHaveLength(1);
     expect(collector.acknowledged('postgres', { guestAddress: '10.213.0.101' })).toEqual([]);
+    expect(collector.acknowledged('postgres', { stack: 'engines' })).toEqual([]);
     expect(collector.acknowledged('postgres', { before: Date.now() - 60_000 })).toEqual([]);
     await collector[Symbol.asyncDispose]();
     const lines = (await readFile(file, 'utf8')).trim().split('\n');

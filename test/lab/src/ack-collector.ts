@@ -62,6 +62,7 @@ export async function openAckCollector(options: {
       all.filter(
         (ack) =>
           ack.stream === stream &&
+          (filter.stack === undefined || ack.stack === filter.stack) &&
           (filter.guestAddress === undefined || ack.guestAddress === filter.guestAddress) &&
           (filter.before === undefined || ack.atMs < filter.before),
       ),

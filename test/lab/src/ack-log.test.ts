@@ -6,6 +6,7 @@ const guestAddress = '10.213.0.101';
 
 function acks(times: number[], over: Partial<Acknowledgement> = {}): Acknowledgement[] {
   return times.map((atMs, index) => ({
+    stack: 'shop',
     stream: 'postgres',
     runId: 'a',
     seq: index + 1,
@@ -56,10 +57,17 @@ describe('missingOf', () => {
 
 describe('parseReport', () => {
   it('takes whole reports only', () => {
-    const report = { runId: 'a', stream: 'redis', seq: 7 };
+    const report = { runId: 'a', stack: 'shop', stream: 'redis', seq: 7 };
     expect(parseReport(JSON.stringify(report))).toEqual(report);
-    for (const line of ['', '{"runId":"a","str', '7', 'null', '{"runId":"a","stream":"mysql","seq":1}']) {
+    for (const line of ['', '{"runId":"a","str', '7', 'null', '{"runId":"a","stream":"redis","seq":1}']) {
       expect(parseReport(line)).toBeUndefined();
     }
+  });
+
+  it('takes no stream that the stack does not have', () => {
+    const report = { runId: 'a', stack: 'engines', stream: 'valkey', seq: 7 };
+    expect(parseReport(JSON.stringify(report))).toEqual(report);
+    expect(parseReport(JSON.stringify({ ...report, stack: 'shop' }))).toBeUndefined();
+    expect(parseReport(JSON.stringify({ ...report, stack: 'toString' }))).toBeUndefined();
   });
 });

@@ -1,4 +1,5 @@
-import type { Acknowledgement, WriteStream } from './types.ts';
+import { stacks } from './stacks.ts';
+import type { Acknowledgement, StackName, WriteStream } from './types.ts';
 
 // What the collector computes from acknowledgements; times are the host's wall clock in ms.
 
@@ -8,8 +9,10 @@ export interface GapWindow {
   guestAddress: string;
 }
 
+export type Report = Pick<Acknowledgement, 'runId' | 'stack' | 'stream' | 'seq'>;
+
 /** Parses a line of the writer; undefined when it is not one. */
-export function parseReport(line: string): { runId: string; stream: WriteStream; seq: number } | undefined {
+export function parseReport(line: string): Report | undefined {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -18,10 +21,12 @@ export function parseReport(line: string): { runId: string; stream: WriteStream;
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { runId, stream, seq } = value as Record<string, unknown>;
+  const { runId, stack, stream, seq } = value as Record<string, unknown>;
   if (typeof runId !== 'string' || typeof seq !== 'number') return undefined;
-  if (stream !== 'postgres' && stream !== 'redis') return undefined;
-  return { runId, stream, seq };
+  if (typeof stack !== 'string' || !Object.hasOwn(stacks, stack)) return undefined;
+  const name = stack as StackName;
+  if (typeof stream !== 'string' || !Object.hasOwn(stacks[name].streams, stream)) return undefined;
+  return { runId, stack: name, stream: stream as WriteStream, seq };
 }
 
 /**

@@ -4,9 +4,12 @@ export { openLab } from './open-lab.ts';
 export { takeDown } from './take-down.ts';
 export { lxcInitPid } from './guest/lxc-process.ts';
 export { openAckCollector } from './ack-collector.ts';
+export { checkEngines, type EngineCheck } from './checks/engine-checks.ts';
+export { checkFiles, type FileCheck, type FileState } from './checks/file-checks.ts';
 export { findMissingWrites } from './missing-writes.ts';
 export { bridge, defaultAckPort, guestAddress, guestMac, uniqueMac } from './addresses.ts';
-export { compose, containerStates, stack, startStack } from './stack.ts';
+export { compose, containerStates, stack, startDatabases, startStack } from './stack.ts';
+export { type Stack, stacks, type StreamPlace, streamsOf } from './stacks.ts';
 export type {
   AckCollector,
   Acknowledgement,
@@ -19,7 +22,9 @@ export type {
   LabProgress,
   MissingWrites,
   OpenLabOptions,
+  RestoreSource,
   SnapshotHooks,
   SnapshotTimings,
+  StackName,
   WriteStream,
 } from './types.ts';

@@ -32,20 +32,25 @@ export interface Lab extends AsyncDisposable {
    * A guest from an archive, as Proxmox restores: MAC and hostname are the archive's unless given, machine-id
    * is always copied, `unique` makes a new MAC. `force` replaces a stopped guest of that VMID. An archive
    * that cannot be read to its end throws and leaves no guest behind.
+   *
+   * From a snapshot of a guest that is still there it has the same files, and takes no time.
    */
-  restoreGuest(options: {
-    vmid: number;
-    archive: string;
-    force?: boolean;
-    mac?: string;
-    unique?: boolean;
-    hostname?: string;
-    memoryMb?: number;
-    signal?: AbortSignal;
-  }): Promise<Guest>;
+  restoreGuest(
+    options: {
+      vmid: number;
+      force?: boolean;
+      mac?: string;
+      unique?: boolean;
+      hostname?: string;
+      memoryMb?: number;
+      signal?: AbortSignal;
+    } & RestoreSource,
+  ): Promise<Guest>;
   /** Lets go of the lab without taking it down: guests go on running. For a command line, not for tests. */
   release(): Promise<void>;
 }
+
+export type RestoreSource = { archive: string } | { snapshot: { vmid: number; name: string } };
 
 export type GuestStatus = 'running' | 'stopped' | 'frozen';
 
@@ -124,10 +129,24 @@ export interface SnapshotHooks {
   whileFrozen?: () => Promise<void>;
 }
 
-export type WriteStream = 'postgres' | 'redis';
+/** The compose projects that lie in every guest, see `stacks`. */
+export type StackName = 'shop' | 'engines';
+
+/** Numbered writes of one kind to one database; where they go is in `stacks`. `mariadb` is InnoDB's. */
+export type WriteStream =
+  | 'postgres'
+  | 'redis'
+  | 'mariadb'
+  | 'aria'
+  | 'myisam'
+  | 'redis-rdb'
+  | 'redis-aof'
+  | 'valkey'
+  | 'sqlite';
 
 /** A write that its database confirmed to the writer, and that the writer could still report. */
 export interface Acknowledgement {
+  stack: StackName;
   stream: WriteStream;
   /** Random per start of a writer. */
   runId: string;
@@ -138,11 +157,15 @@ export interface Acknowledgement {
   monotonicMs: number;
 }
 
+/** Both stacks write a stream `postgres`; where both of them ran in a guest, only `acknowledged` can tell. */
 export interface AckCollector extends AsyncDisposable {
   readonly address: string;
   readonly port: number;
   readonly file: string;
-  acknowledged(stream: WriteStream, filter?: { guestAddress?: string; before?: number }): Acknowledgement[];
+  acknowledged(
+    stream: WriteStream,
+    filter?: { guestAddress?: string; before?: number; stack?: StackName },
+  ): Acknowledgement[];
   /** The write stall: longest time without an acknowledgement between two host times (`Date.now()`), in ms. */
   longestGap(stream: WriteStream, window: { from: number; to: number; guestAddress: string }): number;
   /** Acknowledged writes per second between two host times. */

@@ -13,6 +13,8 @@ export interface ArchivedConfig {
 }
 
 const configName = './etc/vzdump/pct.conf';
+/** What vzdump leaves out, as shells and tar match names. */
+const temporaryFiles = ['tmp/?*', 'var/tmp/?*', 'var/run/?*.pid'];
 const attributes = ['--numeric-owner', '--acls', '--xattrs', '--xattrs-include=user.*'];
 const capabilities = '--xattrs-include=security.capability';
 
@@ -34,9 +36,7 @@ export function archiveArgv(stagingDirectory: string, tree: string): string[] {
     configName,
     `--directory=${tree}`,
     '--anchored',
-    '--exclude=./tmp/?*',
-    '--exclude=./var/tmp/?*',
-    '--exclude=./var/run/?*.pid',
+    ...temporaryFiles.map((pattern) => `--exclude=./${pattern}`),
     '.',
   ];
 }
@@ -105,6 +105,13 @@ export async function unpackArchive(
   const config = parseArchivedConfig(await readFile(join(tree, configName), 'utf8'));
   await rm(join(tree, dirname(configName)), { recursive: true });
   return config;
+}
+
+/** Removes from a copied tree what an archive would not have had. */
+export async function forgetTemporaryFiles(tree: string): Promise<void> {
+  // In the tree, so that no link of the guest's leads anywhere else.
+  const remove = `shopt -s dotglob nullglob && cd / && rm -rf -- ${temporaryFiles.join(' ')}`;
+  await run(asGuestIds(['chroot', tree, '/bin/bash', '-c', remove]));
 }
 
 /** The lines of a guest's configuration on Proxmox VE that mean something here. */

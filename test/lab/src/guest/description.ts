@@ -19,6 +19,10 @@ export async function saveDescription(description: GuestDescription): Promise<vo
   await writeFile(join(directory, fileName), JSON.stringify(description));
 }
 
+export async function loadDescription(vmid: number): Promise<GuestDescription> {
+  return JSON.parse(await readFile(join(guestDirectory(vmid), fileName), 'utf8')) as GuestDescription;
+}
+
 /** All guests there are on this machine; also those of a process that crashed. */
 export async function loadDescriptions(): Promise<GuestDescription[]> {
   const found: GuestDescription[] = [];

@@ -7,15 +7,16 @@ import { run } from '../host/run.ts';
 import { createSubvolume, deleteSubvolume, snapshotSubvolume, subvolumePath } from '../host/storage.ts';
 import { templateSubvolume } from '../images/build-template.ts';
 import type { Guest, Lab } from '../types.ts';
-import { type ArchivedConfig, unpackArchive } from './archive.ts';
-import { type GuestDescription, loadDescriptions, saveDescription } from './description.ts';
+import { type ArchivedConfig, forgetTemporaryFiles, unpackArchive } from './archive.ts';
+import { type GuestDescription, loadDescription, loadDescriptions, saveDescription } from './description.ts';
 import { writeGuestFile } from './files.ts';
 import { guestHandle } from './guest-handle.ts';
 import { firstSubordinateId } from './lxc-config.ts';
+import { snapshotPath } from './snapshots.ts';
 
 const defaultMemoryMb = 2048;
 
-/** The guests there are; makes new ones from the template or from an archive. */
+/** The guests there are; makes new ones from the template, an archive or a snapshot. */
 export class GuestRegistry {
   readonly #guests = new Map<number, Guest>();
 
@@ -47,13 +48,16 @@ export class GuestRegistry {
   }
 
   async restore(wanted: Parameters<Lab['restoreGuest']>[0]): Promise<Guest> {
-    const { vmid, archive, signal } = wanted;
+    const { vmid, signal } = wanted;
     assertVmid(vmid);
     const existing = this.#guests.get(vmid);
     if (existing && !wanted.force) throw new Error(`guest ${vmid} already exists`);
     if (existing && (await existing.status()) !== 'stopped') throw new Error(`guest ${vmid} is running`);
     const unpacked = join(paths.storage, `restore-${vmid}`);
-    const archived = await this.#unpack(archive, unpacked, signal);
+    const archived =
+      'archive' in wanted
+        ? await this.#unpack(wanted.archive, unpacked, signal)
+        : await this.#copySnapshot(wanted.snapshot, unpacked, signal);
     await existing?.destroy();
     await rename(unpacked, subvolumePath(paths.storage, vmid));
     const description = {
@@ -77,6 +81,18 @@ export class GuestRegistry {
       await deleteSubvolume(target);
       throw error;
     }
+  }
+
+  /** What an archive of that snapshot would unpack to. */
+  async #copySnapshot(
+    from: { vmid: number; name: string },
+    target: string,
+    signal?: AbortSignal,
+  ): Promise<ArchivedConfig> {
+    const { hostname, mac, memoryMb } = await loadDescription(from.vmid);
+    await snapshotSubvolume(snapshotPath(from.vmid, from.name), target, { readOnly: false, signal });
+    await forgetTemporaryFiles(target);
+    return { hostname, mac, memoryMb };
   }
 
   #add(description: GuestDescription): Guest {

@@ -95,7 +95,7 @@ async function bootstrapBoth(
       )
       .catch(abortOther),
     phases
-      .run('install the services (PostgreSQL, Redis, nginx)', (onDetail) =>
+      .run('install the services (databases, nginx)', (onDetail) =>
         bootstrapBase(definition, baseRoot, onDetail, either),
       )
       .catch(abortOther),
@@ -134,16 +134,23 @@ async function buildImages(
   });
   await docker(['import', '-', 'tacet-lab/base:1'], baseTar, signal);
   await rm(baseTar);
-  for (const { folder, tag } of definition.images) {
-    onDetail(tag);
-    const context = join(work, 'context');
-    await cp(join(definition.filesDirectory, 'images', folder), context, { recursive: true });
-    if (folder === 'writer') await writeFile(join(context, 'writer.mjs'), definition.writer);
-    const contextTar = join(work, 'context.tar');
-    await run(['tar', '-C', context, '--owner=0', '--group=0', '-cf', contextTar, '.'], { signal });
-    await docker(['build', '--quiet', '--tag', tag, '-'], contextTar, signal);
-    await rm(context, { recursive: true });
-  }
+  onDetail('building');
+  // Most of a build is waiting for the engine to make and commit containers.
+  await Promise.all(definition.images.map((image) => buildImage(definition, work, image, signal)));
+}
+
+async function buildImage(
+  definition: TemplateDefinition,
+  work: string,
+  { folder, tag }: { folder: string; tag: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const context = join(work, 'images', folder);
+  await cp(join(definition.filesDirectory, 'images', folder), context, { recursive: true });
+  if (folder === 'writer') await writeFile(join(context, 'writer.mjs'), definition.writer);
+  const contextTar = `${context}.tar`;
+  await run(['tar', '-C', context, '--owner=0', '--group=0', '-cf', contextTar, '.'], { signal });
+  await docker(['build', '--quiet', '--tag', tag, '-'], contextTar, signal);
 }
 
 async function docker(args: readonly string[], input: string, signal: AbortSignal): Promise<void> {

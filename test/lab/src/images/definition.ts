@@ -21,15 +21,28 @@ const guestPackages = [
   'docker.io',
   'docker-cli',
   'docker-compose',
+  'sqlite3',
 ];
 
 // One root filesystem serves all images: they differ in their entry points.
-const basePackages = ['postgresql', 'redis-server', 'nginx-light', 'gosu', 'nodejs', 'procps'];
+const basePackages = [
+  'postgresql',
+  'mariadb-server',
+  'redis-server',
+  'valkey-server',
+  'sqlite3',
+  'nginx-light',
+  'gosu',
+  'nodejs',
+  'procps',
+];
 
 /** Folder below `images/` and the name that a compose file knows the image by. */
 const images = [
   { folder: 'postgres', tag: 'postgres:17' },
+  { folder: 'mariadb', tag: 'mariadb:11' },
   { folder: 'redis', tag: 'redis:8' },
+  { folder: 'valkey', tag: 'valkey/valkey:8' },
   { folder: 'nginx', tag: 'nginx:1' },
   { folder: 'writer', tag: 'tacet-lab/writer:1' },
 ];

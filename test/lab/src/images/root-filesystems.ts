@@ -1,6 +1,6 @@
 import { run } from '../host/run.ts';
-import { join } from 'node:path';
-import { rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import type { TemplateDefinition } from './definition.ts';
 
 /** Units that a guest in the lab has no use for; each costs time at every boot. */
@@ -57,6 +57,20 @@ const needlessFiles = [
   'var/log/bootstrap.log',
 ];
 
+// Installing a server makes its data; a container's are made in its volume. Compiling queries needs a library of
+// 130 MB and PostgreSQL does without it when it is not there. MariaDB's programs have all of its code in them.
+const needlessForServices = [
+  'etc/resolv.conf',
+  '{etc,var/lib}/postgresql/17',
+  'usr/lib/postgresql/17/lib/{llvmjit*,bitcode}',
+  'usr/lib/*/{libLLVM*,libz3*}',
+  'var/lib/mysql/*',
+  'usr/bin/mariadb-{binlog,conv,import,plugin,show,slap,tzinfo-to-sql,waitpid}',
+  'usr/bin/mariadbd-safe-helper',
+  'usr/bin/{aria_{dump_log,ftdump,pack,read_log},myisam{_ftdump,log,pack}}',
+  'usr/bin/{innochecksum,perror,replace,resolve_stack_dump}',
+].join(' ');
+
 export async function bootstrapGuest(
   definition: TemplateDefinition,
   directory: string,
@@ -85,16 +99,7 @@ export async function bootstrapBase(
   await debootstrap(definition, definition.basePackages, directory, onDetail, signal);
   onDetail('trimming');
   await trim(directory);
-  // Installing PostgreSQL makes a cluster; a container's is made in its volume. Compiling queries needs a
-  // library of 130 MB and PostgreSQL does without it when it is not there.
-  await run([
-    'bash',
-    '-c',
-    'rm -rf "$1"/var/lib/postgresql/17 "$1"/etc/postgresql/17 "$1"/usr/lib/postgresql/17/lib/{llvmjit*,bitcode} ' +
-      '"$1"/usr/lib/*/libLLVM* "$1"/usr/lib/*/libz3* "$1"/etc/resolv.conf',
-    'bash',
-    directory,
-  ]);
+  await run(['bash', '-c', `cd "$1" && rm -rf ${needlessForServices}`, 'bash', directory]);
 }
 
 async function debootstrap(
@@ -109,6 +114,10 @@ async function debootstrap(
   const contained = 'setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc'.split(
     ' ',
   );
+  // No power cut matters to what is begun anew then.
+  const dpkgOptions = join(directory, 'etc/dpkg/dpkg.cfg.d/lab');
+  await mkdir(dirname(dpkgOptions), { recursive: true });
+  await writeFile(dpkgOptions, 'force-unsafe-io\n');
   const include = `--include=${packages.join(',')}`;
   const { suite, mirror } = definition;
   await run([...contained, 'debootstrap', '--variant=minbase', include, suite, directory, mirror], {
@@ -116,6 +125,7 @@ async function debootstrap(
     timeoutMs: 1_800_000,
     onLine: (line) => onDetail(line.replace(/^I: /, '')),
   });
+  await rm(dpkgOptions);
 }
 
 async function trim(directory: string): Promise<void> {

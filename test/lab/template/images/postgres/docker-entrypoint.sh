@@ -1,7 +1,7 @@
 #!/bin/sh
 # The official image's conventions, as far as a compose file or somebody with `docker exec` notices them:
-# POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB at the first start, trust on the local socket, passwords over
-# the network, the server as user postgres and PID 1.
+# POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB at the first start, each also as ..._FILE, trust on the local
+# socket, passwords over the network, the server as user postgres and PID 1.
 set -eu
 
 [ "${1#-}" = "$1" ] || set -- postgres "$@"
@@ -13,15 +13,24 @@ if [ "$(id -u)" = 0 ]; then
   exec gosu postgres "$0" "$@"
 fi
 
+# The value of a variable, or the content of the file that NAME_FILE names.
+setting() {
+  eval "value=\${$1:-} file=\${$1_FILE:-}"
+  [ -z "$file" ] || value=$(cat "$file")
+  printf %s "$value"
+}
+
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
-  user=${POSTGRES_USER:-postgres}
-  database=${POSTGRES_DB:-$user}
-  if [ -z "${POSTGRES_PASSWORD:-}" ]; then
+  user=$(setting POSTGRES_USER)
+  user=${user:-postgres}
+  database=$(setting POSTGRES_DB)
+  database=${database:-$user}
+  if [ -z "$(setting POSTGRES_PASSWORD)" ]; then
     echo 'Error: Database is uninitialized and superuser password is not specified.' >&2
     exit 1
   fi
   password_file=$(mktemp)
-  printf '%s\n' "$POSTGRES_PASSWORD" >"$password_file"
+  setting POSTGRES_PASSWORD >"$password_file"
   initdb --username="$user" --pwfile="$password_file" --auth-local=trust --auth-host=scram-sha-256
   rm -f "$password_file"
   echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
