@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { GuestStatus, Incarnation } from '@tacet/protocol';
 import { type Clock, type Logger, systemClock, TacetError } from '@tacet/runtime';
@@ -11,6 +12,7 @@ import { type HealRecord, HealRecordFile } from './heal/heal-record.ts';
 import { Healer } from './heal/healer.ts';
 import { Journal } from './journal/journal.ts';
 import { QuiesceCoordinator } from './quiesce/coordinator.ts';
+import { type Rehearsal, rehearse } from './quiesce/rehearse.ts';
 import { DatabaseProber } from './readiness/database-prober.ts';
 import { keepReadiness } from './readiness/readiness-loop.ts';
 import { StatusBoard } from './readiness/status-board.ts';
@@ -41,6 +43,8 @@ export interface Agent extends AsyncDisposable {
   status(): GuestStatus;
   /** @returns how to stop listening. */
   onStatus(listener: () => void): () => void;
+  /** Holds and thaws without a backup. @throws TacetError as a prepare and a hold do */
+  rehearse(): Promise<Rehearsal>;
   /** Rejects when a part of the agent ends that should not; resolves after the disposal. */
   readonly running: Promise<void>;
 }
@@ -160,6 +164,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     incarnation,
     status: () => board.current(),
     onStatus: (listener) => board.onChange(listener),
+    async rehearse() {
+      refuseWhileIncomplete(healer);
+      return await rehearse(coordinator, randomUUID());
+    },
     running,
     async [Symbol.asyncDispose]() {
       await coordinator[Symbol.asyncDispose]();

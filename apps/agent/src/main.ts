@@ -9,6 +9,7 @@ const usage = `Usage: tacet-agent <command> [options]
   enroll <token>    join a controller, with the one-time token that it printed
   status [--json]   what the running agent says of this guest
   plan [--json]     what a backup would hold, and how
+  rehearse [--json] hold and thaw without a backup, and say how long writes waited
   thaw              release whatever is held, also without a running agent
   version           the agent's version
 

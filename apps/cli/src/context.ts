@@ -1,9 +1,8 @@
 import type { Clock } from '@tacet/runtime';
 import type { ControllerApi } from './controller-api.ts';
 
-/** What every command works with. */
-export interface Context {
-  readonly api: ControllerApi;
+/** What every command works with, also one that is about this machine and asks no controller. */
+export interface LocalContext {
   /** The answers themselves instead of words about them. */
   readonly json: boolean;
   /** One line of the result. */
@@ -13,6 +12,10 @@ export interface Context {
   readonly clock: Clock;
   /** Ctrl-C. */
   readonly signal: AbortSignal;
+}
+
+export interface Context extends LocalContext {
+  readonly api: ControllerApi;
 }
 
 export function printJson({ print }: Context, value: unknown): void {

@@ -5,12 +5,16 @@ import { CliError } from './cli-error.ts';
 import { type BackupOptions, backUp, listBackups } from './commands/backups.ts';
 import { showEvents } from './commands/events.ts';
 import { enrol, listGuests, showStatus } from './commands/guests.ts';
+import { type HookInstallOptions, installHook, showHook, uninstallHook } from './commands/hook.ts';
 import { showOperation } from './commands/operation.ts';
+import { pveCommands } from './commands/pve.ts';
 import { restore, type RestoreOptions } from './commands/restore.ts';
-import type { Context } from './context.ts';
+import type { Context, LocalContext } from './context.ts';
 import { HttpControllerApi } from './controller-api.ts';
 import { readControllerFile } from './controller-file.ts';
 import { type ExitCode, exitCodes, exitCodesHelp } from './exit-codes.ts';
+import type { HookPaths } from './hook/installation.ts';
+import { processTerminal, type Terminal } from './provision/terminal.ts';
 
 export interface RunOptions {
   /** Without the interpreter and the script. */
@@ -21,16 +25,30 @@ export interface RunOptions {
   /** Ctrl-C. */
   readonly signal: AbortSignal;
   readonly clock?: Clock;
+  /** Where secrets are typed; standard input unless given. */
+  readonly terminal?: Terminal;
 }
 
 type Action = (context: Context) => Promise<ExitCode>;
+type LocalAction = (context: LocalContext) => Promise<ExitCode>;
+
+/** Runs what a command asks for: with a controller, or on this machine alone. */
+interface Actor {
+  readonly ask: (action: Action) => Promise<void>;
+  readonly here: (action: LocalAction) => Promise<void>;
+}
 
 /** The whole of `tacet`, without touching the process. @returns the exit code. */
 export async function run(options: RunOptions): Promise<ExitCode> {
   const { argv, stderr, signal } = options;
   let exitCode: ExitCode = exitCodes.ok;
-  const program = commands(options, async (action) => {
-    exitCode = await withController(program, options, action);
+  const program = commands(options, {
+    ask: async (action) => {
+      exitCode = await withController(program, options, action);
+    },
+    here: async (action) => {
+      exitCode = await action(localContext(program, options));
+    },
   });
   try {
     await program.parseAsync(argv, { from: 'user' });
@@ -45,17 +63,22 @@ export async function run(options: RunOptions): Promise<ExitCode> {
 }
 
 async function withController(program: Command, options: RunOptions, action: Action): Promise<ExitCode> {
-  const { stdout, stderr, env, signal, clock = systemClock } = options;
-  const { controller, json = false } = program.opts<{ controller?: string; json?: boolean }>();
-  const access = await readControllerFile(controller ?? env['TACET_CONTROLLER']);
+  const { controller } = program.opts<{ controller?: string }>();
+  const access = await readControllerFile(controller ?? options.env['TACET_CONTROLLER']);
   await using api = new HttpControllerApi(access);
+  return await action({ api, ...localContext(program, options) });
+}
+
+function localContext(program: Command, options: RunOptions): LocalContext {
+  const { stdout, stderr, signal, clock = systemClock } = options;
+  const { json = false } = program.opts<{ json?: boolean }>();
   const print = (line: string): void => stdout(`${line}\n`);
   // Words about the way are for people at a terminal; with --json the answer alone is wanted.
   const note = (line: string): void => (json ? undefined : stderr(`${line}\n`));
-  return await action({ api, json, print, note, clock, signal });
+  return { json, print, note, clock, signal };
 }
 
-function commands({ stdout, stderr }: RunOptions, act: (action: Action) => Promise<void>): Command {
+function commands({ stdout, stderr, terminal }: RunOptions, { ask, here }: Actor): Command {
   const program = new Command('tacet')
     .description('App-consistent, proven, self-healing backups of Docker in Proxmox VE guests.')
     .option('--json', 'print the answers themselves')
@@ -72,23 +95,23 @@ function commands({ stdout, stderr }: RunOptions, act: (action: Action) => Promi
     .command('status')
     .description('the controller and its guests, or one guest in detail')
     .argument('[vmid]', 'the guest', parseVmid)
-    .action((vmid?: number) => act((context) => showStatus(vmid, context)));
+    .action((vmid?: number) => ask((context) => showStatus(vmid, context)));
   program
     .command('guests')
     .description('every guest that is known, quarantined copies included')
-    .action(() => act(listGuests));
+    .action(() => ask(listGuests));
   program
     .command('enrol')
     .alias('enroll')
     .description('make a guest known: prints the command to run in it, once')
     .argument('<vmid>', 'the guest', parseVmid)
-    .action((vmid: number) => act((context) => enrol(vmid, context)));
+    .action((vmid: number) => ask((context) => enrol(vmid, context)));
   program
     .command('backup')
     .description('back a guest up and print the verdict with its proof')
     .argument('<vmid>', 'the guest', parseVmid)
     .option('--storage <storage>', 'where to; the node’s configured one when left out')
-    .action((vmid: number, options: BackupOptions) => act((context) => backUp(vmid, options, context)));
+    .action((vmid: number, options: BackupOptions) => ask((context) => backUp(vmid, options, context)));
   program
     .command('restore')
     .description('restore a backup under another VMID and wait until the copy is ready')
@@ -96,23 +119,49 @@ function commands({ stdout, stderr }: RunOptions, act: (action: Action) => Promi
     .requiredOption('--to <vmid>', 'the VMID of the copy; must be free', parseVmid)
     .option('--backup <id>', 'which backup; the newest when left out')
     .option('--storage <storage>', 'for the restored disks')
-    .action((vmid: number, options: RestoreOptions) => act((context) => restore(vmid, options, context)));
+    .action((vmid: number, options: RestoreOptions) => ask((context) => restore(vmid, options, context)));
   program
     .command('backups')
     .description('backups with their verdicts, newest first')
     .argument('[vmid]', 'of one guest', parseVmid)
-    .action((vmid?: number) => act((context) => listBackups(vmid, context)));
+    .action((vmid?: number) => ask((context) => listBackups(vmid, context)));
   program
     .command('events')
     .description('what happened')
     .option('--follow', 'and what happens, until Ctrl-C')
-    .action((options: { follow?: boolean }) => act((context) => showEvents(options, context)));
+    .action((options: { follow?: boolean }) => ask((context) => showEvents(options, context)));
   program
     .command('operation')
     .description('one backup or restore; follows it while it runs')
     .argument('<id>', 'as the list of operations or an event names it')
-    .action((id: string) => act((context) => showOperation(id, context)));
+    .action((id: string) => ask((context) => showOperation(id, context)));
+  hookCommands(program.command('hook').description('the hook of vzdump on this node'), here);
+  const pve = program.command('pve').description('what Tacet needs of Proxmox VE itself');
+  pveCommands(pve, here, () => terminal ?? processTerminal());
   return program;
+}
+
+/** Where things are there; named otherwise by who has moved them. */
+function onThisNode(command: Command): Command {
+  return command
+    .option('--script <file>', 'the hook script', '/usr/local/lib/tacet/vzdump-hook')
+    .option('--vzdump-conf <file>', 'the configuration of vzdump', '/etc/vzdump.conf')
+    .option('--vzdump-lock <file>', 'what a vzdump locks while it runs', '/run/vzdump.lock');
+}
+
+function hookCommands(hook: Command, here: Actor['here']): void {
+  onThisNode(hook.command('install'))
+    .description('have every vzdump on this node hold its guests; a hook that is there goes on being run')
+    .option('--socket <file>', 'where the controller listens, as in its configuration: hook.socket')
+    .option('--fail-closed <vmids>', '101,102 or all: no backup of these that is not held; none to be open')
+    .option('--patience <seconds>', 'how long to wait for the controller; less than its lease', Number)
+    .action((options: HookInstallOptions) => here((context) => installHook(options, context)));
+  onThisNode(hook.command('uninstall'))
+    .description('have vzdump run what it ran before')
+    .action((options: HookPaths) => here((context) => uninstallHook(options, context)));
+  onThisNode(hook.command('status'))
+    .description('whether vzdump runs the hook, and the controller answers it')
+    .action((options: HookPaths) => here((context) => showHook(options, context)));
 }
 
 function parseVmid(text: string): number {

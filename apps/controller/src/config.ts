@@ -32,6 +32,16 @@ const nodeSchema = z.strictObject({
 });
 export type NodeConfig = z.infer<typeof nodeSchema>;
 
+/** Linux keeps no longer name of a unix socket. */
+const SOCKET_NAME_MAX = 107;
+
+const hookSchema = z.strictObject({
+  /** Where the vzdump hook script of this machine calls. */
+  socket: z.string().startsWith('/').max(SOCKET_NAME_MAX),
+  /** The node that this machine is, as Proxmox VE names it. */
+  node: z.string().min(1),
+});
+
 const hour = 3_600_000;
 /** Timers keep 24 days at most, and some wait a little longer than what is written here. */
 const ms = (value: number) =>
@@ -48,6 +58,8 @@ export const controllerConfigSchema = z.strictObject({
   agentUrl: z.url({ protocol: /^https$/ }).optional(),
   stateDir: z.string().min(1),
   nodes: z.array(nodeSchema),
+  /** For a controller that runs on a node: its hook script may call. Without it nobody listens for it. */
+  hook: hookSchema.optional(),
   /** How long a guest stays held when this controller falls silent. Renewed until the snapshot is seen. */
   leaseMs: ms(30_000),
   /** Longest wait for the snapshot, renewals included; then the guest is thawed and the verdict is `crash`. */

@@ -11,6 +11,8 @@ import { Failure } from './failure.ts';
 import { Enrolment } from './gateway/enrolment.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { thawLeftOver } from './gateway/left-over.ts';
+import { HookDesk } from './hook/hook-desk.ts';
+import { HookServer } from './hook/hook-server.ts';
 import { closeServer, createHttpsServer, listen } from './https-server.ts';
 import { Operations } from './jobs/operations.ts';
 import { Nodes } from './nodes/nodes.ts';
@@ -123,6 +125,15 @@ async function compose(
     signal: stopping.signal,
   });
   undo.defer(() => stopping.abort(new Failure('internal', 'the controller is stopping')));
+
+  if (config.hook !== undefined) {
+    const { socket: path, node: nodeName } = config.hook;
+    const isKnown = async (vmid: number): Promise<boolean> =>
+      (await store.guests.enrolled(vmid)) !== undefined;
+    const desk = new HookDesk({ ...ports, operations, nodeName, isKnown });
+    const hook = await HookServer.listen({ path, clock, log, handle: (call) => desk.handle(call) });
+    undo.defer(() => hook[Symbol.asyncDispose]());
+  }
 
   port = await listen(server, config.listen);
   const url = localUrl(config, port);

@@ -1,110 +1,149 @@
-import type { MethodName, PlannedService, QuiescePlan } from '@tacet/protocol';
-import { methodNameSchema } from '@tacet/protocol';
-import { inDependencyOrder } from './dependency-order.ts';
+import {
+  type EngineMethodName,
+  engineMethodSchema,
+  type HoldAction,
+  type MethodName,
+  type PlannedService,
+  type QuiescePlan,
+  readLabels,
+  type ServiceLabels,
+  type StackPolicy,
+} from '@tacet/protocol';
+import { engineOf, needsOwnBackup, type RecognisableService } from './engine-of-service.ts';
+import { planSteps } from './plan-steps.ts';
+import { policyOfStack } from './stack-policy.ts';
 
 /** One running container, as far as the plan needs to know it. */
-export interface PlannableService {
+export interface PlannableService extends RecognisableService {
   stack: string;
   service: string;
   containerId: string;
-  /** As compose names it: `postgres:17`, `registry.example/immich-app/postgres:16`. */
-  image: string;
   /** Services of the same stack that this one needs. */
   dependsOn: readonly string[];
   labels: Readonly<Record<string, string>>;
 }
 
-/** The label that overrides the choice of a method, per service. */
-export const methodLabel = 'tacet.method';
+/** What an engine said of itself, by container. */
+export type EngineFacts = ReadonlyMap<
+  string,
+  Pick<PlannedService, 'engine' | 'predictedHoldMs'> & { notes: readonly string[] }
+>;
 
-/** Methods of databases: held last, when nobody is left who writes to them, and thawed first. */
-const stores: ReadonlySet<MethodName> = new Set(['postgres', 'redis']);
+/** Engines whose files are only complete behind their own lock; `exec` has nothing else. */
+const alwaysLocked: ReadonlySet<MethodName> = new Set(['mariadb', 'mysql', 'redis', 'exec']);
 
-/**
- * What is held how, and in which order: whoever writes is held before what it writes to (the reverse of
- * `depends_on`, stores last), so that the store's last flush sees everything.
- */
-export function planQuiesce(services: readonly PlannableService[]): QuiescePlan {
-  const planned: (PlannedService & { dependsOn: readonly string[] })[] = [];
+/** Those that can also be held by their lock alone. An atomic snapshot of a PostgreSQL needs none. */
+const lockable: ReadonlySet<MethodName> = new Set([...alwaysLocked, 'mongodb', 'sqlite']);
+
+/** What is held how, and in which order; the same for the same services. */
+export function planQuiesce(
+  services: readonly PlannableService[],
+  facts: EngineFacts = new Map(),
+): QuiescePlan {
+  const read = services.map((service) => ({ service, ...readLabels(service.labels) }));
+  const policyOf = (stack: string): ReturnType<typeof policyOfStack> =>
+    policyOfStack(
+      read.flatMap(({ service, labels }) => (service.stack === stack ? (labels['tacet.policy'] ?? []) : [])),
+    );
   const uncovered: QuiescePlan['uncovered'] = [];
-  for (const service of services) {
-    const { stack, containerId, image, dependsOn } = service;
-    const choice = chooseMethod(service);
-    if (choice.method === 'none') uncovered.push({ stack, service: service.service, reason: choice.reason });
-    else planned.push({ stack, service: service.service, containerId, image, dependsOn, ...choice });
-  }
-  const writersFirst = inDependencyOrder(planned, keyOf, (item) =>
-    item.dependsOn.map((name) => `${item.stack}/${name}`),
-  ).toReversed();
-  const waves = [
-    ...writersFirst.map((wave) => wave.filter((item) => !stores.has(item.method))),
-    writersFirst.flat().filter((item) => stores.has(item.method)),
-  ];
+  const planned = read.flatMap(({ service, labels, problems }) => {
+    const { stack, service: name, containerId, image, dependsOn } = service;
+    const { policy, disagree } = policyOf(stack);
+    const { method, chosenBy } = chooseMethod(service, labels, policy);
+    const holds = holdsOf(method, chosenBy, policy);
+    if (method === 'none') {
+      const label = chosenBy === 'policy' ? 'tacet.policy' : 'tacet.method';
+      uncovered.push({ stack, service: name, reason: `label ${label}=none` });
+      return [];
+    }
+    if (holds.length === 0) uncovered.push({ stack, service: name, reason: unheldReason(method) });
+    const fact = facts.get(containerId);
+    const notes = [
+      ...problems,
+      ...(disagree ? [`its stack's services give different policies: ${policy} counts`] : []),
+      ...(needsOwnBackup(image) ? ['no copy of its files is supported: back it up by its snapshot API'] : []),
+      ...(fact?.notes ?? []),
+    ];
+    const entry: PlannedService = {
+      stack,
+      service: name,
+      containerId,
+      image,
+      method,
+      chosenBy,
+      holds,
+      engine: fact?.engine ?? null,
+      predictedHoldMs: holds.includes('lock') ? (fact?.predictedHoldMs ?? null) : null,
+      notes,
+    };
+    return [{ service: entry, dependsOn }];
+  });
   return {
-    waves: waves.filter((wave) => wave.length > 0).map((wave) => wave.map(withoutOrder)),
+    services: planned.map(({ service }) => service),
+    steps: planSteps(planned.map(({ service, dependsOn }) => ({ ...service, dependsOn }))),
     uncovered,
   };
 }
 
-function chooseMethod(service: PlannableService): {
-  method: MethodName;
-  chosenBy: PlannedService['chosenBy'];
-  reason: string;
-} {
-  const label = service.labels[methodLabel];
-  if (label !== undefined) {
-    const method = methodNameSchema.safeParse(label);
-    if (method.success)
-      return { method: method.data, chosenBy: 'label', reason: `label ${methodLabel}=${label}` };
-    // A mistyped label must not leave a service unprotected: the generic hold is right for every container.
-    return { method: 'freeze', chosenBy: 'default', reason: `label ${methodLabel}=${label} names no method` };
-  }
-  const method = methodOfImage(service.image);
-  if (method) return { method, chosenBy: 'image', reason: `image ${service.image}` };
-  return { method: 'freeze', chosenBy: 'default', reason: 'no method of its own' };
+/** Narrower than {@link MethodName}: those that talk to an engine. */
+export function isEngineMethod(method: MethodName): method is EngineMethodName {
+  return engineMethodSchema.safeParse(method).success;
 }
-
-const methodsByRepository: Readonly<Record<string, MethodName>> = {
-  pgvector: 'postgres',
-  postgis: 'postgres',
-  postgres: 'postgres',
-  postgresql: 'postgres',
-  timescaledb: 'postgres',
-  'timescaledb-ha': 'postgres',
-  redis: 'redis',
-  'redis-stack-server': 'redis',
-  valkey: 'redis',
-};
 
 /**
- * Those that a label holds without their flush: what a Redis without an append-only file has not dumped by
- * itself is then missing from the copy (all of its writes, if it never dumped).
+ * Those that are held without their flush: what a Redis without an append-only file has not dumped by itself is
+ * then missing from the copy (all of its writes, if it never dumped).
  */
-export function heldUnflushed(plan: QuiescePlan): PlannedService[] {
-  return plan.waves
-    .flat()
-    .filter(
-      ({ method, image }) => (method === 'freeze' || method === 'pause') && methodOfImage(image) === 'redis',
-    );
+export function heldUnflushed({ services }: QuiescePlan): PlannedService[] {
+  return services.filter(
+    ({ method, image }) =>
+      (method === 'freeze' || method === 'pause') &&
+      engineOf({ image, programs: [], hasSqlite: false })?.method === 'redis',
+  );
 }
 
-/** By the repository's last name, so that a registry, an organisation, a tag or a digest do not matter. */
-function methodOfImage(image: string): MethodName | undefined {
-  const repository = image.split('@')[0]?.split('/').at(-1)?.split(':')[0] ?? '';
-  return methodsByRepository[repository];
+function chooseMethod(
+  service: PlannableService,
+  labels: ServiceLabels,
+  policy: StackPolicy,
+): Pick<PlannedService, 'method' | 'chosenBy'> {
+  const label = labels['tacet.method'];
+  if (label !== undefined) return { method: label, chosenBy: 'label' };
+  if (policy !== 'sweep' && policy !== 'flush') return { method: policy, chosenBy: 'policy' };
+  if (labels['tacet.exec.hold'] !== undefined || labels['tacet.exec.prepare'] !== undefined) {
+    return { method: 'exec', chosenBy: 'label' };
+  }
+  const engine = engineOf(service);
+  if (engine) return { method: engine.method, chosenBy: engine.by };
+  return { method: 'freeze', chosenBy: 'default' };
 }
 
-function keyOf(item: PlannedService): string {
-  return `${item.stack}/${item.service}`;
+function holdsOf(
+  method: MethodName,
+  chosenBy: PlannedService['chosenBy'],
+  policy: StackPolicy,
+): HoldAction[] {
+  if (method === 'none') return [];
+  if (method === 'pause' || method === 'stop') return [method];
+  const standstill = standstills[policy];
+  if (method === 'freeze') return standstill === undefined && chosenBy === 'default' ? [] : ['freeze'];
+  // Ended in order, an engine has nothing left to lock.
+  if (standstill === 'stop') return ['stop'];
+  if (standstill === undefined) return lockable.has(method) ? ['lock'] : [];
+  return alwaysLocked.has(method) ? ['lock', standstill] : [standstill];
 }
 
-function withoutOrder({
-  stack,
-  service,
-  containerId,
-  image,
-  method,
-  chosenBy,
-}: PlannedService): PlannedService {
-  return { stack, service, containerId, image, method, chosenBy };
+const standstills: Readonly<Record<StackPolicy, Exclude<HoldAction, 'lock'> | undefined>> = {
+  sweep: 'freeze',
+  flush: undefined,
+  freeze: 'freeze',
+  pause: 'pause',
+  stop: 'stop',
+  none: undefined,
+};
+
+function unheldReason(method: MethodName): string {
+  return isEngineMethod(method)
+    ? 'flushed, and not held (policy flush)'
+    : 'nothing to flush, and not held (policy flush)';
 }

@@ -1,4 +1,4 @@
-import type { ServiceEvidence } from '@tacet/protocol';
+import type { PlannedService, ServiceEvidence } from '@tacet/protocol';
 import { describe, expect, it } from 'vitest';
 import { type BackupObservation, judge } from './verdict.ts';
 
@@ -7,15 +7,20 @@ const db: ServiceEvidence = {
   service: 'db',
   containerId: 'id-db',
   method: 'postgres',
+  holds: ['freeze'],
+  engine: 'PostgreSQL 17.6',
   prepareMs: 20,
+  bytesFlushed: 8192,
+  behindSince: null,
   holdStartedAt: 100,
   heldAt: 110,
   thawedAt: 400,
+  probeStallMs: 301,
   intactUntilThaw: true,
 };
 
 const proven: BackupObservation = {
-  plan: { waves: [], uncovered: [] },
+  plan: { services: [], steps: [], uncovered: [] },
   notHeldBecause: undefined,
   holdConfirmedAt: 120,
   backupRequestedAt: 121,
@@ -82,9 +87,17 @@ describe('a verdict', () => {
 
   it('names what was left out, and still is app for the rest', () => {
     const uncovered = [{ stack: 'shop', service: 'tmp', reason: 'label tacet.method=none' }];
-    expect(judge({ ...proven, plan: { waves: [], uncovered } })).toMatchObject({
+    expect(judge({ ...proven, plan: { services: [], steps: [], uncovered } })).toMatchObject({
       consistency: 'app',
       uncovered,
+    });
+  });
+
+  it('says by how much a copy is behind', () => {
+    const cache = { ...db, service: 'cache', behindSince: 110 - 2_340 };
+    expect(judge({ ...proven, thaw: thaw({ services: [db, cache] }) })).toMatchObject({
+      consistency: 'app',
+      message: expect.stringContaining('behind the last acknowledged write: shop/cache by 2.3 s'),
     });
   });
 
@@ -95,9 +108,13 @@ describe('a verdict', () => {
       containerId: 'id',
       image: 'redis:8',
       chosenBy: 'label',
-    } as const;
+      holds: ['freeze'],
+      engine: null,
+      predictedHoldMs: null,
+      notes: [],
+    } satisfies Omit<PlannedService, 'method'>;
     const message = (method: 'redis' | 'freeze' | 'stop') =>
-      judge({ ...proven, plan: { waves: [[{ ...cache, method }]], uncovered: [] } }).message;
+      judge({ ...proven, plan: { services: [{ ...cache, method }], steps: [], uncovered: [] } }).message;
     expect(message('freeze')).toContain('last dump: shop/cache');
     expect(message('redis')).not.toContain('last dump');
     expect(message('stop')).not.toContain('last dump');

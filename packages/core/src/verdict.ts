@@ -1,4 +1,4 @@
-import type { QuiescePlan, RequestResult, Verdict } from '@tacet/protocol';
+import type { QuiescePlan, RequestResult, ServiceEvidence, Verdict } from '@tacet/protocol';
 import { heldUnflushed } from './quiesce-planner.ts';
 
 /**
@@ -86,22 +86,39 @@ export function judge(seen: BackupObservation): Verdict {
     return say('crash', 'NothingHeld', 'the guest runs nothing that could be held');
 
   return {
-    ...say('app', 'HoldSpansSnapshot', describeCover(thaw.services.length, seen.plan)),
-    proof: { holdConfirmedAt, backupRequestedAt, snapshotSeenAt, snapshotLine, thawSentAt, leaseLeftMs },
+    ...say('app', 'HoldSpansSnapshot', describeCover(thaw.services, seen.plan)),
+    proof: {
+      kind: 'order-of-request',
+      holdConfirmedAt,
+      backupRequestedAt,
+      snapshotSeenAt,
+      snapshotLine,
+      thawSentAt,
+      leaseLeftMs,
+    },
   };
 }
 
-function describeCover(held: number, plan: QuiescePlan | undefined): string {
-  const services = held === 1 ? '1 service was' : `${held} services were`;
+/** What the verdict covers, and what an operator would be surprised to miss in a copy that is called consistent. */
+function describeCover(held: readonly ServiceEvidence[], plan: QuiescePlan | undefined): string {
+  const services = held.length === 1 ? '1 service was' : `${held.length} services were`;
   const leftOut = plan?.uncovered.length ?? 0;
+  const behind = held.flatMap(({ stack, service, heldAt, behindSince }) =>
+    behindSince === null ? [] : [`${stack}/${service} by ${describeAge(heldAt - behindSince)}`],
+  );
   const unflushed = plan ? heldUnflushed(plan).map(({ stack, service }) => `${stack}/${service}`) : [];
   return [
     `${services} held from before the request until after the snapshot`,
-    ...(leftOut === 0 ? [] : [`${leftOut} left out by label`]),
+    ...(leftOut === 0 ? [] : [`${leftOut} left out on purpose`]),
+    ...(behind.length === 0 ? [] : [`the copy is behind the last acknowledged write: ${behind.join(', ')}`]),
     ...(unflushed.length === 0
       ? []
       : [
           `not flushed because of a label, so without an append-only file only as new as the last dump: ${unflushed.join(', ')}`,
         ]),
   ].join('; ');
+}
+
+function describeAge(ms: number): string {
+  return ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }

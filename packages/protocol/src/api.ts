@@ -28,6 +28,8 @@ export const backupSchema = z.object({
   sizeBytes: z.number().int().nonnegative().nullable(),
   startedAt: epochMsSchema,
   finishedAt: epochMsSchema,
+  /** Who asked Proxmox VE for it: this controller, or somebody whose job the vzdump hook saw. */
+  origin: z.enum(['controller', 'hook']),
   verdict: verdictSchema,
 });
 export type Backup = z.infer<typeof backupSchema>;

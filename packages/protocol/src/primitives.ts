@@ -15,8 +15,32 @@ export const operationIdSchema = z.string().min(1).max(64);
 export const consistencySchema = z.enum(['app', 'crash', 'unknown']);
 export type Consistency = z.infer<typeof consistencySchema>;
 
-export const methodNameSchema = z.enum(['postgres', 'redis', 'freeze', 'pause', 'stop', 'none']);
+/** Engines that Tacet can talk to, and `exec`: commands that a label gives. */
+export const engineMethodSchema = z.enum([
+  'postgres',
+  'mariadb',
+  'mysql',
+  'redis',
+  'mongodb',
+  'sqlite',
+  'exec',
+]);
+export type EngineMethodName = z.infer<typeof engineMethodSchema>;
+
+/** How a service is quiesced: by its engine's own method, or only by one of the generic holds. */
+export const methodNameSchema = z.enum([...engineMethodSchema.options, 'freeze', 'pause', 'stop', 'none']);
 export type MethodName = z.infer<typeof methodNameSchema>;
+
+/** What makes a container's writes stand still; `lock` is the engine's own way. */
+export const holdActionSchema = z.enum(['stop', 'pause', 'lock', 'freeze']);
+export type HoldAction = z.infer<typeof holdActionSchema>;
+
+/**
+ * How a stack stands still. `sweep`: engines are flushed and locked, then every container is frozen at one
+ * point; `flush`: only the engines; `freeze`, `pause`, `stop`: every container, and no engine is asked.
+ */
+export const stackPolicySchema = z.enum(['sweep', 'flush', 'freeze', 'pause', 'stop', 'none']);
+export type StackPolicy = z.infer<typeof stackPolicySchema>;
 
 /** Docker's restart policy names; `no` is the absence of one. */
 export const restartPolicySchema = z.enum(['no', 'on-failure', 'unless-stopped', 'always']);

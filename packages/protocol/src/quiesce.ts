@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationMsSchema, epochMsSchema, methodNameSchema } from './primitives.ts';
+import { durationMsSchema, epochMsSchema, holdActionSchema, methodNameSchema } from './primitives.ts';
 
 export const plannedServiceSchema = z.object({
   stack: z.string(),
@@ -7,14 +7,27 @@ export const plannedServiceSchema = z.object({
   containerId: z.string(),
   image: z.string(),
   method: methodNameSchema,
-  /** Why this method: `image`, `label`, or `default`. */
-  chosenBy: z.enum(['image', 'label', 'default']),
+  /** Why this method: `process` is a server that was seen running, `policy` the stack's. */
+  chosenBy: z.enum(['image', 'process', 'label', 'policy', 'default']),
+  /** What will have made it stand still when the snapshot comes, in this order. */
+  holds: z.array(holdActionSchema),
+  /** For people: `PostgreSQL 17.6`. Null where nobody asked it, or it has no name. */
+  engine: z.string().nullable(),
+  /** How long the engine's own lock will keep its writers waiting; null where there is none, or nobody knows. */
+  predictedHoldMs: durationMsSchema.nullable(),
+  /** What an operator should know of it. */
+  notes: z.array(z.string()),
 });
 export type PlannedService = z.infer<typeof plannedServiceSchema>;
 
-/** Waves are held one after another, the services of a wave in parallel; thaw goes the other way round. */
+/** Its containers are held in parallel. */
+export const planStepSchema = z.object({ action: holdActionSchema, containerIds: z.array(z.string()) });
+export type PlanStep = z.infer<typeof planStepSchema>;
+
 export const quiescePlanSchema = z.object({
-  waves: z.array(z.array(plannedServiceSchema)),
+  services: z.array(plannedServiceSchema),
+  /** Held one after another; thaw goes the other way round. A container may stand in two. */
+  steps: z.array(planStepSchema),
   /** What runs but is not held, and why. */
   uncovered: z.array(z.object({ stack: z.string(), service: z.string(), reason: z.string() })),
 });
@@ -26,11 +39,20 @@ export const serviceEvidenceSchema = z.object({
   service: z.string(),
   containerId: z.string(),
   method: methodNameSchema,
+  holds: z.array(holdActionSchema),
+  /** As in the plan: the engine by name and version. */
+  engine: z.string().nullable(),
   prepareMs: durationMsSchema,
+  /** Written to files by the preparation, as the engine counts it. */
+  bytesFlushed: z.number().int().nonnegative().nullable(),
+  /** Its files may lack what was acknowledged since then; null where nothing can be missing. */
+  behindSince: epochMsSchema.nullable(),
   holdStartedAt: epochMsSchema,
   heldAt: epochMsSchema,
   /** Null until thawed. */
   thawedAt: epochMsSchema.nullable(),
+  /** The longest time between two answers to a probe of the agent's, from before the hold to after the thaw. */
+  probeStallMs: durationMsSchema.nullable(),
   /** Seen still held immediately before the thaw; null until thawed. */
   intactUntilThaw: z.boolean().nullable(),
 });

@@ -6,7 +6,8 @@ import { serviceEvidenceSchema } from './quiesce.ts';
  * Why a hold is known to span the snapshot. All times by the controller's clock, and each is a moment the
  * controller itself saw, so no two clocks are ever compared.
  */
-export const proofSchema = z.object({
+const requestProofSchema = z.object({
+  kind: z.literal('order-of-request'),
   /** The agent's answer "held" had arrived. */
   holdConfirmedAt: epochMsSchema,
   /** After that, Proxmox was asked for the backup: no snapshot can be older. */
@@ -19,6 +20,26 @@ export const proofSchema = z.object({
   /** The agent's answer: it was this thaw that ended the hold, and every service was still held then. */
   leaseLeftMs: durationMsSchema,
 });
+export type RequestProof = z.infer<typeof requestProofSchema>;
+
+const hookProofSchema = z.object({
+  kind: z.literal('hook'),
+  /** The agent's answer "held" had arrived. */
+  holdConfirmedAt: epochMsSchema,
+  /** After that, the hook script, for which vzdump was waiting, was let go: no snapshot can be older. */
+  snapshotAllowedAt: epochMsSchema,
+  /** vzdump called the hook for a phase that comes only after the snapshot. */
+  snapshotSeenAt: epochMsSchema,
+  /** That phase, as vzdump called it: `pre-restart snapshot 101`. */
+  snapshotCall: z.string(),
+  /** After that, the thaw was sent. */
+  thawSentAt: epochMsSchema,
+  /** As in the other kind. */
+  leaseLeftMs: durationMsSchema,
+});
+export type HookProof = z.infer<typeof hookProofSchema>;
+
+export const proofSchema = z.discriminatedUnion('kind', [requestProofSchema, hookProofSchema]);
 export type Proof = z.infer<typeof proofSchema>;
 
 export const verdictSchema = z.object({

@@ -1,8 +1,10 @@
+import { type AccessApi, accessApi } from './access.ts';
 import { type ClusterApi, clusterApi } from './cluster.ts';
+import { tokenCredentials } from './credentials.ts';
 import { type LxcApi, lxcApi } from './lxc.ts';
 import { type StorageApi, storageApi } from './storage.ts';
 import { type TasksApi, tasksApi } from './tasks.ts';
-import { type ConnectionOptions, openTransport } from './transport.ts';
+import { type ConnectionOptions, openTransport, type Transport } from './transport.ts';
 import { type VzdumpApi, vzdumpApi } from './vzdump.ts';
 
 export interface ProxmoxClient extends AsyncDisposable {
@@ -11,6 +13,7 @@ export interface ProxmoxClient extends AsyncDisposable {
   readonly storage: StorageApi;
   readonly vzdump: VzdumpApi;
   readonly tasks: TasksApi;
+  readonly access: AccessApi;
   /** Waits for the requests that are under way. */
   close(): Promise<void>;
 }
@@ -21,13 +24,17 @@ export interface ProxmoxClient extends AsyncDisposable {
  * @throws TacetError `pve-bad-connection` for options that cannot work
  */
 export function connect(options: ConnectionOptions): ProxmoxClient {
-  const transport = openTransport(options);
+  return clientOver(openTransport(options, tokenCredentials(options.token)));
+}
+
+export function clientOver(transport: Transport): ProxmoxClient {
   return {
     cluster: clusterApi(transport),
     lxc: lxcApi(transport),
     storage: storageApi(transport),
     vzdump: vzdumpApi(transport),
     tasks: tasksApi(transport),
+    access: accessApi(transport),
     close: () => transport.close(),
     [Symbol.asyncDispose]: () => transport.close(),
   };

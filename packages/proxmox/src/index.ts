@@ -1,5 +1,6 @@
 export { connect, type ProxmoxClient } from './client.ts';
-export type { CallOptions, ConnectionOptions, Params } from './transport.ts';
+export { logIn, type LoginOptions } from './login.ts';
+export type { CallOptions, ConnectionOptions, EndpointOptions, Params } from './transport.ts';
 export type { Trust } from './trust.ts';
 export {
   ForbiddenError,
@@ -16,6 +17,7 @@ export {
   UnreachableError,
 } from './errors.ts';
 export type { ClusterApi, GuestResource } from './cluster.ts';
+export type { AccessApi, AclEntry, Grant, ListedToken, Role, User } from './access.ts';
 export { holdsPrivilege, type Permissions } from './permissions.ts';
 export type { DestroyOptions, GuestRef, GuestStatus, LxcApi, RestoreOptions, Snapshot } from './lxc.ts';
 export { type LxcConfig, type MountPoint, parseProperties } from './lxc-config.ts';

@@ -1,6 +1,8 @@
-import { type Clock, systemClock, TacetError, withDeadline } from '@tacet/runtime';
+import { type Clock, systemClock, withDeadline } from '@tacet/runtime';
 import { type Dispatcher, Pool } from 'undici';
 import * as z from 'zod';
+import { badConnection } from './bad-connection.ts';
+import type { Credentials, Token } from './credentials.ts';
 import { ProxmoxError, UnexpectedAnswerError, UnreachableError } from './errors.ts';
 import { type Answer, refusal } from './refusal.ts';
 import { type Trust, trustSchema, verifiedConnector } from './trust.ts';
@@ -12,24 +14,23 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 2_000;
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 
-const connectionSchema = z.object({
+const endpointSchema = z.object({
   url: z.url({ protocol: /^https$/ }),
-  token: z.object({
-    id: z.string().regex(/^[^\s@!=]+@[^\s@!=]+![^\s@!=]+$/, 'a token id looks like user@realm!name'),
-    secret: z.string().regex(/^[\w-]+$/, 'not a token secret'),
-  }),
   trust: trustSchema,
   timeoutMs: z.number().positive().default(DEFAULT_TIMEOUT_MS),
 });
 
-export interface ConnectionOptions {
+export interface EndpointOptions {
   /** `https://pve1.example:8006` */
   readonly url: string;
-  readonly token: { readonly id: string; readonly secret: string };
   readonly trust: Trust;
   /** For each request, its connection included. Default 40 s. */
   readonly timeoutMs?: number;
   readonly clock?: Clock;
+}
+
+export interface ConnectionOptions extends EndpointOptions {
+  readonly token: Token;
 }
 
 export interface CallOptions {
@@ -48,6 +49,8 @@ export interface Call<Schema extends z.ZodType> extends CallOptions {
   readonly params?: Params;
   /** Of the answer's `data`. */
   readonly answer: Schema;
+  /** The answer holds a new secret, or may repeat what was typed: nothing of it goes into an error. */
+  readonly confidential?: boolean;
 }
 
 export interface Transport {
@@ -59,8 +62,11 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-export function openTransport(options: ConnectionOptions): Transport {
-  const { url, token, trust, timeoutMs } = parseConnection(options);
+/** @throws TacetError `pve-bad-connection` */
+export function openTransport(options: EndpointOptions, credentials: Credentials): Transport {
+  const parsed = endpointSchema.safeParse(options);
+  if (!parsed.success) throw badConnection(parsed.error);
+  const { url, trust, timeoutMs } = parsed.data;
   const clock = options.clock ?? systemClock;
   const pool = new Pool(new URL(url).origin, {
     connections: 8,
@@ -68,18 +74,17 @@ export function openTransport(options: ConnectionOptions): Transport {
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxResponseSize: MAX_ANSWER_BYTES,
   });
-  const authorization = `PVEAPIToken=${token.id}=${token.secret}`;
-  const scrub = (text: string): string => text.replaceAll(token.secret, '[redacted]');
 
   async function exchange(call: Call<z.ZodType>, asked: string): Promise<Answer> {
     const changes = call.method !== 'GET';
     const limitMs = call.timeoutMs ?? timeoutMs;
     using deadline = withDeadline(call.signal, limitMs, asked, clock);
-    const request = toRequest(call, authorization, deadline.signal);
+    const request = toRequest(call, credentials.headersOf({ changes }), deadline.signal);
     try {
       const response = await pool.request(request);
-      const body = scrub(await response.body.text());
-      return { asked, changes, status: response.statusCode, reason: scrub(response.statusText), body };
+      const body = without(credentials.secrets, await response.body.text());
+      const reason = without(credentials.secrets, response.statusText);
+      return { asked, changes, status: response.statusCode, reason, body };
     } catch (error) {
       if (call.signal?.aborted === true) throw call.signal.reason;
       if (error instanceof ProxmoxError) throw error; // from the connector: nothing was sent
@@ -91,11 +96,16 @@ export function openTransport(options: ConnectionOptions): Transport {
     async call(call) {
       const asked = `${call.method} /${call.path.join('/')}`;
       const answer = await exchange(call, asked);
-      if (answer.status !== 200) throw refusal(answer);
+      if (answer.status !== 200) {
+        const { reason, body } = answer;
+        const { typed } = credentials;
+        throw refusal({ ...answer, reason: without(typed, reason), body: without(typed, body) });
+      }
       const parsed = parseData(answer.body, call.answer);
       if (parsed.success) return parsed.data;
       throw new UnexpectedAnswerError(`${asked}: not the answer of a Proxmox VE 9 node`, {
-        cause: parsed.error,
+        // JSON.parse quotes what it could not read.
+        cause: call.confidential === true ? undefined : parsed.error,
         mayHaveStarted: answer.changes,
       });
     },
@@ -103,23 +113,20 @@ export function openTransport(options: ConnectionOptions): Transport {
   };
 }
 
-function parseConnection(options: ConnectionOptions): z.output<typeof connectionSchema> {
-  const parsed = connectionSchema.safeParse(options);
-  if (parsed.success) return parsed.data;
-  // Only where and what: the value itself may be the secret.
-  const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  throw new TacetError(`not a usable connection: ${issues.join('; ')}`, { code: 'pve-bad-connection' });
+function without(secrets: readonly string[], text: string): string {
+  const real = secrets.filter((secret) => secret !== '');
+  return real.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
 }
 
 function toRequest(
   call: Call<z.ZodType>,
-  authorization: string,
+  credentials: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Dispatcher.RequestOptions {
   const segments = call.path.map((segment) => escapeSegment(String(segment)));
   const path = `/api2/json/${segments.join('/')}`;
   const params = encodeParams(call.params ?? {});
-  const request = { method: call.method, headers: { authorization, accept: 'application/json' }, signal };
+  const request = { method: call.method, headers: { ...credentials, accept: 'application/json' }, signal };
   if (call.method === 'GET' || call.method === 'DELETE') {
     return { ...request, path: params === '' ? path : `${path}?${params}` };
   }

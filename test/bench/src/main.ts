@@ -1,11 +1,15 @@
 // `npm run bench -- footprint`: measurements, printed for a person. They are no tests: nothing fails by time.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { labObstacle, openLab } from '@tacet/lab';
+import { type Lab, labObstacle, openLab } from '@tacet/lab';
 import { describeError } from '@tacet/runtime';
 import { footprint } from './footprint.ts';
+import { stall, stallOptions } from './stall/stall.ts';
 
-const benchmarks = { footprint };
+const benchmarks: Readonly<Record<string, (lab: Lab, signal: AbortSignal) => Promise<void>>> = {
+  footprint,
+  stall: (lab, signal) => stall(lab, stallOptions(process.argv.slice(3)), signal),
+};
 
 async function main(): Promise<number> {
   const name = process.argv[2] ?? '';

@@ -142,13 +142,14 @@ describe.skipIf(obstacle !== undefined)(
       return await expectWritesFlow(which, stage.collector, { since, withinMs: patienceMs });
     }
 
-    /** A backup whose archive says, in the journal that it carries, that it was held, and how. */
+    /** A backup whose archive says, in the journal that it carries, that a thaw is owed, and how. */
     async function backUpHeldBy(methods: readonly MethodName[]): Promise<Backup> {
       const backup = await backUp(stage, api);
       await flow(guest);
       const inArchive = await journalInArchive(backup);
-      expect(inArchive.state).toBe('held');
-      expect(inArchive.holds.map(({ method }) => method).toSorted()).toEqual(methods.toSorted());
+      expect(inArchive.state).toBe('holding');
+      const held = new Map(inArchive.steps.flat().map(({ service, method }) => [service, method]));
+      expect([...held.values()].toSorted()).toEqual(methods.toSorted());
       return backup;
     }
 

@@ -26,6 +26,7 @@ const good: StoryFacts = {
     reason: 'HoldSpansSnapshot',
     message: 'held',
     proof: {
+      kind: 'order-of-request',
       holdConfirmedAt: 1,
       backupRequestedAt: 2,
       snapshotSeenAt: 3,

@@ -18,13 +18,12 @@ import { discover } from '@tacet/agent/src/discovery/compose.ts';
 import { DockerEngine } from '@tacet/agent/src/engine/docker-engine.ts';
 import type { EngineContainer } from '@tacet/agent/src/engine/engine.ts';
 import { CgroupFreezer } from '@tacet/agent/src/guest/cgroup-freezer.ts';
+import { CgroupProcesses } from '@tacet/agent/src/guest/cgroup-processes.ts';
 import type { GuestHost } from '@tacet/agent/src/guest/guest.ts';
 import { Journal } from '@tacet/agent/src/journal/journal.ts';
-import type { HoldRecord } from '@tacet/agent/src/journal/schemas.ts';
+import { newGenericHold } from '@tacet/agent/src/methods/make-method.ts';
+import type { MethodPorts, ServiceHold } from '@tacet/agent/src/methods/method.ts';
 import { QuiesceCoordinator } from '@tacet/agent/src/quiesce/coordinator.ts';
-import { inheritedHold, newHold } from '@tacet/agent/src/quiesce/make-hold.ts';
-import type { MethodPorts } from '@tacet/agent/src/quiesce/method.ts';
-import { RedisClient } from '@tacet/agent/src/quiesce/redis-client.ts';
 
 // The agent's adapter and methods against a real engine, from outside of the guest: a unix socket, procfs and
 // cgroups of a container can be reached through its init's root.
@@ -71,8 +70,11 @@ describe.skipIf(obstacle !== undefined)(
         incarnation: async () => ({ vmid: 131, macs: [], machineId: 'm', hostname: 'engine-test' }),
         syncFilesystems: () => guest.syncfs(),
         freezer: freezerFromOutside(root),
+        processes: new CgroupProcesses({ procPath: `${root}/proc` }),
+        mounts: async () => [],
       };
-      ports = { engine, freezer: host.freezer, clock: systemClock, logger };
+      const { freezer, processes } = host;
+      ports = { engine, freezer, processes, clock: systemClock, logger };
       await flows();
     });
     afterAll(() => cleanup.disposeAsync());
@@ -116,15 +118,11 @@ describe.skipIf(obstacle !== undefined)(
       return found.container;
     }
 
-    async function recordOf(service: string, method: HoldRecord['method']): Promise<HoldRecord> {
+    async function genericHold(service: string, action: 'freeze' | 'pause'): Promise<ServiceHold> {
       const { id, pid } = await container(service);
-      return {
-        stack: 'shop',
-        service,
-        containerId: id,
-        method,
-        cgroup: await host.freezer.cgroupOf(pid),
-      };
+      const cgroup = await host.freezer.cgroupOf(pid);
+      const record = { stack: 'shop', service, containerId: id, action, method: action, cgroup };
+      return newGenericHold(record, ports);
     }
 
     describe('the adapter', () => {
@@ -241,103 +239,9 @@ describe.skipIf(obstacle !== undefined)(
       });
     });
 
-    describe('Redis', () => {
-      it('stands still from the hold to the thaw, and nothing acknowledged is missing from its dump', async () => {
-        const record = await recordOf('cache', 'redis');
-        const hold = newHold(record, ports, await container('cache'));
-        await hold.prepare(within(30_000));
-        const startedMs = performance.now();
-        await hold.hold(30_000, within(10_000));
-        console.log(`redis: held after ${Math.round(performance.now() - startedMs)} ms`);
-        await standsStill('redis');
-        expect(await hold.isHeld(within(5_000))).toBe(true);
-        await using client = await RedisClient.open(ports, await container('cache'), within(5_000));
-        const persistence = await client.info('persistence', within(5_000));
-        expect(persistence.get('rdb_changes_since_last_save')).toBe('0');
-        const thawedMs = performance.now();
-        await hold.thaw(within(5_000));
-        console.log(`redis: thawed after ${Math.round(performance.now() - thawedMs)} ms`);
-        await flows();
-        expect(await hold.isHeld(within(5_000))).toBe(false);
-        await hold.close();
-      });
-
-      it('with an append-only file has written all of it before it counts as held', async () => {
-        await using client = await RedisClient.open(ports, await container('cache'), within(5_000));
-        await client.ask('CONFIG SET appendonly yes', within(5_000));
-        try {
-          const hold = newHold(await recordOf('cache', 'redis'), ports, await container('cache'));
-          await hold.prepare(within(30_000));
-          await hold.hold(30_000, within(10_000));
-          await standsStill('redis');
-          const persistence = await client.info('persistence', within(5_000));
-          expect([persistence.get('aof_enabled'), persistence.get('aof_buffer_length')]).toEqual(['1', '0']);
-          await hold.thaw(within(5_000));
-          await hold.close();
-        } finally {
-          await client.ask('CONFIG SET appendonly no', within(5_000));
-        }
-      });
-
-      it('is thawed by a fresh process, and its pause cannot outlive the lease', async () => {
-        const record = await recordOf('cache', 'redis');
-        const abandoned = newHold(record, ports, await container('cache'));
-        await abandoned.hold(60_000, within(10_000));
-        await abandoned.close();
-        await standsStill('redis');
-        await inheritedHold(record, ports, Date.now() + 60_000).thaw(within(10_000));
-        await flows();
-        const short = newHold(record, ports, await container('cache'));
-        await short.hold(1_000, within(10_000));
-        await short.renew(3_000, within(10_000));
-        await standsStill('redis', 1_500);
-        await flows();
-        expect(await short.isHeld(within(5_000))).toBe(false);
-        await short.close();
-      });
-
-      it('says so when the password is wrong', async () => {
-        const wrong = { ...(await container('cache')), command: ['redis-server', '--requirepass', 'guess'] };
-        const hold = newHold(await recordOf('cache', 'redis'), ports, wrong);
-        await expect(hold.prepare(within(10_000))).rejects.toThrow('NOAUTH');
-        await hold.thaw(within(1_000));
-        await hold.close();
-      });
-    });
-
-    describe('PostgreSQL', () => {
-      it('makes a checkpoint in prepare, and stands still while held', async () => {
-        const { id } = await container('db');
-        const checkpoints = async (): Promise<number> => {
-          const sql = 'SELECT num_requested FROM pg_stat_checkpointer';
-          const argv = ['psql', '-U', 'shop', '-d', 'shop', '-Atc', sql];
-          return Number((await engine.exec(id, { argv, user: 'postgres' }, within(10_000))).stdout);
-        };
-        const before = await checkpoints();
-        const hold = newHold(await recordOf('db', 'postgres'), ports, await container('db'));
-        await hold.prepare(within(30_000));
-        expect(await checkpoints()).toBeGreaterThan(before);
-        await hold.hold(30_000, within(10_000));
-        await standsStill('postgres');
-        // The health check puts a new process into the frozen container every two seconds.
-        for (const end = Date.now() + 5_000; Date.now() < end;) {
-          expect(await hold.isHeld(within(1_000))).toBe(true);
-        }
-        await hold.thaw(within(5_000));
-        await flows();
-      });
-
-      it('is prepared where the image has no user postgres', async () => {
-        // Redis's image stands for it: the script falls back to the image's own user, and finds no server.
-        const hold = newHold(await recordOf('web', 'postgres'), ports, await container('web'));
-        await expect(hold.prepare(within(30_000))).rejects.toThrow('CHECKPOINT failed');
-      });
-    });
-
     describe('pause and freeze', () => {
       it('a paused container goes on although the engine hangs, and is right again when it is back', async () => {
-        const record = await recordOf('writer', 'pause');
-        const hold = newHold(record, ports, await container('writer'));
+        const hold = await genericHold('writer', 'pause');
         await hold.hold(30_000, within(10_000));
         await standsStill('postgres');
         const pid = (await guest.exec(['pidof', 'dockerd'])).stdout.trim();
@@ -353,15 +257,15 @@ describe.skipIf(obstacle !== undefined)(
       });
 
       it('the engine does not notice a freeze, and a killed container is not held any more', async () => {
-        const record = await recordOf('web', 'freeze');
-        const hold = newHold(record, ports, await container('web'));
+        const hold = await genericHold('web', 'freeze');
+        const { containerId } = hold.record;
         await hold.hold(30_000, within(10_000));
         expect((await container('web')).state).toBe('running');
         expect(await hold.isHeld(within(1_000))).toBe(true);
-        await guest.exec(['docker', 'kill', record.containerId]);
+        await guest.exec(['docker', 'kill', containerId]);
         expect(await hold.isHeld(within(1_000))).toBe(false);
         await hold.thaw(within(5_000));
-        await engine.start(record.containerId, within(10_000));
+        await engine.start(containerId, within(10_000));
       });
     });
 

@@ -2,6 +2,7 @@ import { agentVersion } from '../version.ts';
 import type { Command } from './command.ts';
 import { enroll } from './enroll.ts';
 import { plan } from './plan.ts';
+import { rehearse } from './rehearse.ts';
 import { run } from './run.ts';
 import { status } from './status.ts';
 import { thaw } from './thaw.ts';
@@ -11,6 +12,7 @@ export const commands: Readonly<Record<string, { argumentCount: number; run: Com
   enroll: { argumentCount: 1, run: enroll },
   status: { argumentCount: 0, run: status },
   plan: { argumentCount: 0, run: plan },
+  rehearse: { argumentCount: 0, run: rehearse },
   thaw: { argumentCount: 0, run: thaw },
   version: {
     argumentCount: 0,

@@ -1,26 +1,19 @@
-import { planQuiesce } from '@tacet/core';
-import type { QuiescePlan } from '@tacet/protocol';
-import { discover, plannable } from '../discovery/compose.ts';
+import { silentLogger, systemClock } from '@tacet/runtime';
 import { DockerEngine } from '../engine/docker-engine.ts';
+import { linuxGuest } from '../guest/linux-guest.ts';
+import { explorePlan } from '../quiesce/look.ts';
 import type { Command } from './command.ts';
+import { describePlan } from './describe-plan.ts';
 
 const askMs = 20_000;
 
+/** Asks the engines what they are, and does nothing to them; needs no running agent. */
 export const plan: Command = async ({ json, config }) => {
+  const host = linuxGuest();
+  const { freezer, processes } = host;
   const engine = new DockerEngine({ socketPath: (await config()).engineSocket });
-  const services = discover(await engine.containers(AbortSignal.timeout(askMs)));
-  const planned = planQuiesce(plannable(services));
-  process.stdout.write(json ? `${JSON.stringify(planned)}\n` : describePlan(planned));
+  const ports = { engine, host, freezer, processes, clock: systemClock, logger: silentLogger };
+  const planned = await explorePlan(ports, AbortSignal.timeout(askMs));
+  process.stdout.write(json ? `${JSON.stringify(planned, null, 2)}\n` : describePlan(planned));
   return 0;
 };
-
-export function describePlan({ waves, uncovered }: QuiescePlan): string {
-  const lines = waves.flatMap((wave, index) =>
-    wave.map(
-      ({ stack, service, method, chosenBy, image }) =>
-        `${`wave ${index + 1}`.padEnd(8)}${`${stack}/${service}`.padEnd(24)}${method.padEnd(10)}by ${chosenBy} (${image})`,
-    ),
-  );
-  const left = uncovered.map(({ stack, service, reason }) => `not held ${stack}/${service}: ${reason}`);
-  return `${[...lines, ...left].join('\n') || 'nothing runs here'}\n`;
-}

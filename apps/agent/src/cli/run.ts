@@ -1,7 +1,9 @@
-import { createLogger, streamSink } from '@tacet/runtime';
-import { startAgent } from '../agent.ts';
+import { createLogger, type Logger, streamSink, TacetError } from '@tacet/runtime';
+import { type Agent, startAgent } from '../agent.ts';
+import { openControlSocket } from '../control/control-socket.ts';
 import { DockerEngine } from '../engine/docker-engine.ts';
 import { linuxGuest } from '../guest/linux-guest.ts';
+import type { Rehearsal } from '../quiesce/rehearse.ts';
 import type { Command } from './command.ts';
 import { publishStatus } from './status-file.ts';
 
@@ -11,7 +13,12 @@ const endMs = 20_000;
 export const run: Command = async ({ config }) => {
   const settings = await config();
   const log = createLogger({ sink: streamSink(process.stderr), level: settings.logLevel });
-  const agent = await startAgent({
+  let agent: Agent | undefined;
+  const control = await openControl(async () => {
+    if (!agent) throw new TacetError('the agent is still starting', { code: 'wrong-state', retryable: true });
+    return await agent.rehearse();
+  }, log);
+  agent = await startAgent({
     engine: new DockerEngine({ socketPath: settings.engineSocket }),
     guestHost: linuxGuest(),
     config: settings,
@@ -29,7 +36,25 @@ export const run: Command = async ({ config }) => {
     setTimeout(() => process.exit(1), endMs).unref();
     // Also when a part of it has failed: half an agent would hold, and nobody could end it.
     await agent[Symbol.asyncDispose]();
+    await control?.[Symbol.asyncDispose]();
     await publishing.stop();
   }
   return 0;
 };
+
+/**
+ * First of all: a second agent would thaw what the first one holds.
+ * @throws TacetError `conflict` where one runs; without a socket for any other reason the agent runs all the same.
+ */
+async function openControl(
+  rehearse: () => Promise<Rehearsal>,
+  log: Logger,
+): Promise<AsyncDisposable | undefined> {
+  try {
+    return await openControlSocket({ rehearse }, { log });
+  } catch (error) {
+    if (TacetError.is(error, 'conflict')) throw error;
+    log.warn('nobody in this guest can ask the agent for anything', { error });
+    return undefined;
+  }
+}

@@ -70,7 +70,8 @@ export async function thawEverything(target: ThawTarget, signal: AbortSignal): P
     );
   }
   try {
-    const ports = { engine, freezer: host.freezer, clock: systemClock, logger: log };
+    const { freezer, processes } = host;
+    const ports = { engine, freezer, processes, clock: systemClock, logger: log };
     await thawForgotten(ports, undefined, signal);
   } catch (error) {
     left.push(`could not look for containers that nobody remembers: ${describeError(error)}`);

@@ -15,6 +15,7 @@ function container(name: string, labels: Record<string, string> = {}): EngineCon
     env: [],
     startedAt: 0,
     command: [],
+    mounts: [],
   };
 }
 

@@ -25,18 +25,27 @@ export function discover(containers: readonly EngineContainer[]): DiscoveredServ
   return containers.map(placeOf).toSorted((one, other) => keyOf(one).localeCompare(keyOf(other)));
 }
 
+/** As far as the engine tells. */
+export type PlannableContainer = Omit<PlannableService, 'programs' | 'hasSqlite'> & {
+  container: EngineContainer;
+};
+
 /** What a plan covers: what runs now. What is paused or stopped is still already. */
-export function plannable(services: readonly DiscoveredService[]): PlannableService[] {
-  return services
-    .filter(({ container }) => container.state === 'running')
-    .map(({ stack, service, dependsOn, container }) => ({
-      stack,
-      service,
-      containerId: container.id,
-      image: container.image,
-      dependsOn: dependsOn.map((dependency) => dependency.service),
-      labels: container.labels,
-    }));
+export function plannable(services: readonly DiscoveredService[]): PlannableContainer[] {
+  return services.filter(({ container }) => container.state === 'running').map(toPlannable);
+}
+
+export function toPlannable(discovered: DiscoveredService): PlannableContainer {
+  const { stack, service, dependsOn, container } = discovered;
+  return {
+    stack,
+    service,
+    containerId: container.id,
+    image: container.image,
+    dependsOn: dependsOn.map((dependency) => dependency.service),
+    labels: container.labels,
+    container,
+  };
 }
 
 /** What must come back: every container, with the state it is in. */

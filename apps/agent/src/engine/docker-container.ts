@@ -27,6 +27,12 @@ export function toEngineContainer(info: ContainerInspectInfo): EngineContainer {
     pid: state.Pid,
     env: config.Env ?? [],
     command: [info.Path, ...info.Args],
+    // One that has no source is in memory, or of a kind that Docker alone knows.
+    mounts: info.Mounts.filter(({ Source: source }) => Boolean(source)).map((mount) => ({
+      source: mount.Source,
+      target: mount.Destination,
+      readOnly: !mount.RW,
+    })),
   };
 }
 

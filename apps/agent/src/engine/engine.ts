@@ -18,6 +18,16 @@ export interface EngineContainer {
   env: readonly string[];
   /** Entry point and arguments, as started. May hold credentials: never logged. */
   command: readonly string[];
+  mounts: readonly EngineMount[];
+}
+
+/** What of the guest is mounted into a container. */
+export interface EngineMount {
+  /** In the guest: a directory or a file; a named volume's too. */
+  source: string;
+  /** In the container. */
+  target: string;
+  readOnly: boolean;
 }
 
 export interface ExecRequest {

@@ -10,7 +10,8 @@ import {
   toMemoryContainer,
 } from './memory-container.ts';
 import { type MemoryFault, MemoryFaults } from './memory-faults.ts';
-import { MemoryRedisSession } from './memory-redis.ts';
+import { MemoryPsqlSession } from './memory-postgres.ts';
+import { MemoryRedisSession, type MemorySurroundings } from './memory-redis.ts';
 
 const cgroupRoot = '/sys/fs/cgroup/system.slice';
 
@@ -131,6 +132,7 @@ export class MemoryEngine implements Engine {
       pid: container.pid,
       env: [...container.env],
       command: [...container.command],
+      mounts: [],
     }));
   }
 
@@ -195,17 +197,16 @@ export class MemoryEngine implements Engine {
   async openSession(containerId: string, request: ExecRequest, signal: AbortSignal): Promise<ExecSession> {
     await this.faults.before('openSession', containerId, signal);
     const container = this.#running(containerId);
+    const around: MemorySurroundings = {
+      now: () => this.#clock.now(),
+      current: () => this.#containers.get(containerId),
+      changed: () => this.#changed(),
+      until: (condition, until) => this.#until(condition, until),
+      beforeAsk: (asked) => this.faults.before('ask', containerId, asked),
+    };
+    if (container.image.includes('postgres')) return new MemoryPsqlSession(around);
     const fromEnv = container.env.find((entry) => entry.startsWith('REDIS_PASSWORD='))?.split('=')[1];
-    return new MemoryRedisSession(
-      {
-        now: () => this.#clock.now(),
-        current: () => this.#containers.get(containerId),
-        changed: () => this.#changed(),
-        until: (condition, until) => this.#until(condition, until),
-        beforeAsk: (asked) => this.faults.before('ask', containerId, asked),
-      },
-      request.env?.['REDISCLI_AUTH'] ?? fromEnv,
-    );
+    return new MemoryRedisSession(around, request.env?.['REDISCLI_AUTH'] ?? fromEnv);
   }
 
   async *changes(signal: AbortSignal): AsyncGenerator<void> {
@@ -289,8 +290,6 @@ export class MemoryEngine implements Engine {
 
 /** To the commands that Tacet runs in a database's container. */
 function answerOf(image: string, command: string): ExecResult {
-  if (image.includes('postgres') && command.includes('CHECKPOINT'))
-    return { exitCode: 0, stdout: '', stderr: '' };
   if (image.includes('postgres') && command.includes('pg_isready')) {
     return { exitCode: 0, stdout: 'accepting connections\n', stderr: '' };
   }

@@ -1,4 +1,4 @@
-import { TacetError } from '@tacet/runtime';
+import { deferred, type Deferred, orAborted, TacetError } from '@tacet/runtime';
 import type { ExecSession } from './engine.ts';
 import type { MemoryContainer } from './memory-container.ts';
 
@@ -13,40 +13,81 @@ export interface MemorySurroundings {
   beforeAsk: (signal: AbortSignal) => Promise<void>;
 }
 
-/** As much of a kept `redis-cli` as the method asks for. */
+interface Question {
+  readonly isLast: (line: string) => boolean;
+  readonly answer: string[];
+  readonly done: Deferred<string[]>;
+}
+
+/** By server: who is connected, in the order of coming. */
+const clients = new WeakMap<MemoryContainer, MemoryRedisSession[]>();
+
+/** As much of a kept `redis-cli` as the method asks for: it sends a command when the one before is answered. */
 export class MemoryRedisSession implements ExecSession {
   readonly #around: MemorySurroundings;
   readonly #mayEnter: boolean;
-  #ended = false;
+  readonly #ended = new AbortController();
+  #id = 0;
+  #command = '';
+  #isBlocked = false;
+  #question: Question | undefined;
+  #sending: Promise<void> = Promise.resolve();
 
   constructor(around: MemorySurroundings, password: string | undefined) {
     this.#around = around;
-    const wanted = around.current()?.password ?? null;
+    const server = around.current();
+    const wanted = server?.password ?? null;
     this.#mayEnter = wanted === null || wanted === password;
+    if (!server) return;
+    const connected = clients.get(server) ?? [];
+    clients.set(server, [...connected, this]);
+    this.#id = connected.length + 1;
   }
 
   async ask(text: string, isLast: (line: string) => boolean, signal: AbortSignal): Promise<string[]> {
     await this.#around.beforeAsk(signal);
-    const lines: string[] = [];
-    for (const command of text.split('\n')) {
-      for (const line of await this.#run(command, signal)) {
-        lines.push(line);
-        if (isLast(line)) return lines;
-      }
+    const question: Question = { isLast, answer: [], done: deferred<string[]>() };
+    this.#question = question;
+    this.#sending = this.#sending.then(() => this.#send(text.split('\n')));
+    try {
+      return await orAborted(question.done.promise, signal);
+    } catch (error) {
+      if (signal.aborted) this.#ended.abort();
+      throw error;
+    } finally {
+      this.#question = undefined;
     }
-    throw new TacetError('the client gave no last line', { code: 'internal' });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#ended = true;
+    this.#ended.abort();
   }
 
-  async #run(command: string, signal: AbortSignal): Promise<string[]> {
-    await this.#around.until(() => this.#container() === undefined || !this.#container()?.frozen, signal);
-    const container = this.#container();
-    if (!container) {
-      throw new TacetError('the client has ended', { code: 'engine-unreachable', retryable: true });
+  /** Also goes on when nobody waits for an answer. */
+  async #send(commands: readonly string[]): Promise<void> {
+    try {
+      for (const command of commands) {
+        const lines = await this.#run(command);
+        for (const line of lines) this.#onLine(line);
+      }
+    } catch {
+      const code = 'engine-unreachable';
+      this.#question?.done.reject(new TacetError('the client has ended', { code, retryable: true }));
     }
+  }
+
+  #onLine(line: string): void {
+    const question = this.#question;
+    if (!question) return;
+    question.answer.push(line);
+    if (question.isLast(line)) question.done.resolve(question.answer);
+  }
+
+  async #run(command: string): Promise<string[]> {
+    this.#command = command;
+    const { signal } = this.#ended;
+    await this.#around.until(() => !this.#around.current()?.frozen, signal);
+    const container = this.#container();
     if (!this.#mayEnter) return ['NOAUTH Authentication required.', ''];
     const [verb = '', ...rest] = command.split(' ');
     switch (verb) {
@@ -56,11 +97,15 @@ export class MemoryRedisSession implements ExecSession {
         return [rest.join(' ')];
       case 'INFO':
         return [
-          '# Persistence',
+          '# Server',
+          'redis_version:8.0.2',
+          `used_memory:${1024 ** 2}`,
+          'role:master',
           `aof_enabled:${container.persistence === 'durable' ? 1 : 0}`,
           'aof_buffer_length:0',
           'rdb_bgsave_in_progress:0',
           'rdb_last_bgsave_status:ok',
+          'rdb_last_bgsave_time_sec:-1',
           `rdb_changes_since_last_save:${container.written.length - container.durable}`,
         ];
       case 'CONFIG':
@@ -70,24 +115,38 @@ export class MemoryRedisSession implements ExecSession {
         container.durable = container.written.length;
         return ['OK'];
       case 'PUBLISH':
-        await this.#around.until(
-          () => (this.#container()?.writesPausedUntil ?? 0) <= this.#around.now(),
-          signal,
-        );
+        this.#isBlocked = true;
+        await this.#around.until(() => this.#container().writesPausedUntil <= this.#around.now(), signal);
+        this.#isBlocked = false;
         return ['0'];
-      case 'CLIENT': {
-        const until = rest[0] === 'PAUSE' ? this.#around.now() + Number(rest[1]) : 0;
-        container.writesPausedUntil = until === 0 ? 0 : Math.max(container.writesPausedUntil, until);
-        this.#around.changed();
-        return ['OK'];
-      }
+      case 'CLIENT':
+        return this.#client(container, rest);
       default:
         return [`ERR unknown command '${verb}'`];
     }
   }
 
-  #container(): MemoryContainer | undefined {
+  #client(container: MemoryContainer, [verb = '', ...rest]: readonly string[]): string[] {
+    if (verb === 'ID') return [String(this.#id)];
+    if (verb === 'LIST') {
+      return (clients.get(container) ?? [])
+        .filter((client) => rest.includes(String(client.#id)) && !client.#ended.signal.aborted)
+        .map((client) => client.#description);
+    }
+    const until = verb === 'PAUSE' ? this.#around.now() + Number(rest[0]) : 0;
+    container.writesPausedUntil = until === 0 ? 0 : Math.max(container.writesPausedUntil, until);
+    this.#around.changed();
+    return ['OK'];
+  }
+
+  get #description(): string {
+    const cmd = this.#command.split(' ')[0]?.toLowerCase();
+    return `id=${this.#id} addr=127.0.0.1:1 flags=${this.#isBlocked ? 'b' : 'N'} cmd=${cmd}`;
+  }
+
+  #container(): MemoryContainer {
     const container = this.#around.current();
-    return this.#ended || container?.state !== 'running' ? undefined : container;
+    if (!this.#ended.signal.aborted && container?.state === 'running') return container;
+    throw new TacetError('the client has ended', { code: 'engine-unreachable', retryable: true });
   }
 }

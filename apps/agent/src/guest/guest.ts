@@ -1,4 +1,5 @@
 import type { Incarnation } from '@tacet/protocol';
+import type { Mount } from './mountinfo.ts';
 
 /** What the agent needs of the guest itself, beside its engine. */
 export interface GuestHost {
@@ -8,6 +9,9 @@ export interface GuestHost {
   /** Writes the dirty data of the filesystems that containers live on to disk. */
   syncFilesystems(signal: AbortSignal): Promise<void>;
   readonly freezer: Freezer;
+  readonly processes: GuestProcesses;
+  /** What is mounted in the guest now. */
+  mounts(): Promise<readonly Mount[]>;
 }
 
 /**
@@ -22,4 +26,27 @@ export interface Freezer {
   /** A cgroup that is gone has nothing frozen in it: success. */
   thaw(cgroup: string, signal: AbortSignal): Promise<void>;
   isFrozen(cgroup: string): Promise<boolean>;
+}
+
+/** A process of the guest, with ids of the guest's PID namespace. */
+export interface GuestProcess {
+  pid: number;
+  /** The kernel's short name of it (proc(5), `comm`): at most 15 bytes. */
+  name: string;
+}
+
+/** What runs in a container, seen from the guest: needs nothing from the engine. */
+export interface GuestProcesses {
+  /** Empty where the cgroup is gone. */
+  list(cgroup: string): Promise<GuestProcess[]>;
+  /**
+   * Databases that its processes have open, found by SQLite's file header. `path` is where the guest itself sees
+   * the file (SQLite resolves links, so `/proc/<pid>/root/…` would not do); `name` is the path in the container.
+   */
+  sqliteFiles(cgroup: string): Promise<{ path: string; name: string }[]>;
+  /**
+   * Kills (SIGKILL) every process of the cgroup that has this variable in its environment, and resolves when
+   * they are gone: a child inherits it, whatever it did to its process group or session.
+   */
+  killMarked(cgroup: string, variable: string, signal: AbortSignal): Promise<void>;
 }

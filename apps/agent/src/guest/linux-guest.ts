@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { CgroupFreezer } from './cgroup-freezer.ts';
+import { CgroupProcesses } from './cgroup-processes.ts';
 import type { GuestHost } from './guest.ts';
 import { readBootId, readIncarnation } from './incarnation.ts';
+import { parseMountinfo } from './mountinfo.ts';
 import { syncFilesystems } from './sync-filesystems.ts';
 
 /** The guest that this process runs in. */
@@ -11,6 +14,8 @@ export function linuxGuest(): GuestHost {
     bootId: () => (bootId ??= readBootId()),
     incarnation: () => readIncarnation(),
     syncFilesystems,
+    mounts: async () => parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8')),
     freezer: new CgroupFreezer(),
+    processes: new CgroupProcesses(),
   };
 }

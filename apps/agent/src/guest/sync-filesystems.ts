@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { orAborted, TacetError } from '@tacet/runtime';
+import { parseMountinfo } from './mountinfo.ts';
 
 const run = promisify(execFile);
 
@@ -25,13 +26,8 @@ const onDisk: ReadonlySet<string> = new Set([
 /** One writable mount point for each filesystem on a disk, out of `/proc/self/mountinfo` (proc(5)). */
 export function mountPointsOnDisk(mountinfo: string): string[] {
   const byDevice = new Map<string, string>();
-  for (const line of mountinfo.split('\n')) {
-    const [before = '', after = ''] = line.split(' - ');
-    const [, , device, , mountPoint, options] = before.split(' ');
-    const [type] = after.split(' ');
-    if (device === undefined || mountPoint === undefined || type === undefined) continue;
-    if (!onDisk.has(type) || options?.split(',').includes('ro')) continue;
-    if (!byDevice.has(device)) byDevice.set(device, unescape(mountPoint));
+  for (const { device, mountPoint, type, readOnly } of parseMountinfo(mountinfo)) {
+    if (onDisk.has(type) && !readOnly && !byDevice.has(device)) byDevice.set(device, mountPoint);
   }
   return [...byDevice.values()];
 }
@@ -50,11 +46,4 @@ export async function syncFilesystems(signal: AbortSignal): Promise<void> {
     if (signal.aborted) throw signal.reason;
     throw new TacetError(`cannot sync ${mountPoints.join(', ')}`, { code: 'internal', cause: error });
   }
-}
-
-/** The kernel writes space, tab, newline and backslash in a path as octal. */
-function unescape(path: string): string {
-  return path.replaceAll(/\\([0-7]{3})/g, (_all, octal: string) =>
-    String.fromCodePoint(Number.parseInt(octal, 8)),
-  );
 }

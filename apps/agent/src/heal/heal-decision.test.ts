@@ -38,13 +38,13 @@ const owes = (state: QuiesceState, operationId = 'op'): Recovery => ({
   kind: 'thawing',
   sameBoot: false,
   record: {
-    version: 1,
+    version: 2,
     operationId,
     state,
     bootId: 'boot-of-the-backup',
     armedAt: 1,
     lease: { grantedAt: 1, expiresAt: 2, ceilingAt: 3 },
-    holds: [],
+    steps: [],
   },
 });
 

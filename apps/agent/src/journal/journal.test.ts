@@ -9,14 +9,23 @@ import { Journal } from './journal.ts';
 import type { QuiesceRecord } from './schemas.ts';
 
 const record: QuiesceRecord = {
-  version: 1,
+  version: 2,
   operationId: 'op-1',
   state: 'held',
   bootId: 'boot-1',
   armedAt: 1,
   lease: { grantedAt: 1, expiresAt: 2, ceilingAt: 3 },
-  holds: [
-    { stack: 'shop', service: 'db', containerId: 'c1', method: 'postgres', cgroup: '/sys/fs/cgroup/c1' },
+  steps: [
+    [
+      {
+        stack: 'shop',
+        service: 'db',
+        containerId: 'c1',
+        action: 'freeze',
+        method: 'postgres',
+        cgroup: '/sys/fs/cgroup/c1',
+      },
+    ],
   ],
 };
 
@@ -68,12 +77,41 @@ describe('the journal', () => {
   });
 
   it('neither reads nor overwrites what a newer agent has written', async () => {
-    const newer = '{"version":2,"lots":"more"}';
+    const newer = '{"version":3,"lots":"more"}';
     await writeFile(join(directory, 'quiesce.json'), newer);
     const journal = new Journal(directory);
-    expect(await journal.readQuiesce()).toEqual({ kind: 'too-new', version: 2 });
+    expect(await journal.readQuiesce()).toEqual({ kind: 'too-new', version: 3 });
     await expect(journal.writeQuiesce(record)).rejects.toMatchObject({ code: 'unsupported-version' });
     expect(await readFile(join(directory, 'quiesce.json'), 'utf8')).toBe(newer);
+  });
+
+  it('reads what an agent of version 1 had held, as a restored copy has it', async () => {
+    const hold = { stack: 'shop', containerId: 'c', cgroup: '/sys/fs/cgroup/c' };
+    const old = {
+      ...record,
+      version: 1,
+      steps: undefined,
+      holds: [
+        { ...hold, service: 'db', method: 'postgres' },
+        { ...hold, service: 'cache', method: 'redis' },
+        { ...hold, service: 'wiki', method: 'stop' },
+      ],
+    };
+    await writeFile(join(directory, 'quiesce.json'), JSON.stringify(old));
+    expect(await new Journal(directory).readQuiesce()).toMatchObject({
+      kind: 'present',
+      value: {
+        version: 2,
+        state: 'held',
+        steps: [
+          [
+            { service: 'db', action: 'freeze', method: 'postgres', cgroup: hold.cgroup },
+            { service: 'cache', action: 'lock', method: 'redis' },
+            { service: 'wiki', action: 'stop', method: 'stop' },
+          ],
+        ],
+      },
+    });
   });
 
   it('leaves no temporary file behind, and refuses to write what it could not read again', async () => {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Manifest, manifestSchema } from '@tacet/protocol';
 import { type Clock, type Logger, silentLogger, systemClock } from '@tacet/runtime';
 import { type ReadResult, VersionedDocument } from './document.ts';
+import { fromQuiesceV1 } from './quiesce-v1.ts';
 import {
   type QuiesceRecord,
   quiesceRecordSchema,
@@ -24,8 +25,10 @@ export class Journal {
     const at = (name: string): string => join(directory, name);
     this.#quiesce = new VersionedDocument({
       ...common,
+      version: 2,
       path: at('quiesce.json'),
       schema: quiesceRecordSchema,
+      converters: { 1: fromQuiesceV1 },
     });
     this.#manifest = new VersionedDocument({ ...common, path: at('manifest.json'), schema: manifestSchema });
     this.#restartPolicies = new VersionedDocument({

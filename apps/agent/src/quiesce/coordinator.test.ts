@@ -16,15 +16,23 @@ describe('a backup that goes well', () => {
     await using bed = await Testbed.open();
     const prepared = await bed.coordinator.prepare(prepare);
     expect(prepared.failures).toEqual([]);
-    expect(prepared.plan.waves.map((wave) => wave.map(({ service }) => service).toSorted())).toEqual([
-      ['web'],
-      ['mail', 'wiki'],
-      ['cache', 'db'],
+    const names = new Map(prepared.plan.services.map((one) => [one.containerId, one.service]));
+    expect(
+      prepared.plan.steps.map(({ action, containerIds }) => [
+        action,
+        ...containerIds.map((id) => names.get(id)),
+      ]),
+    ).toEqual([
+      ['stop', 'wiki'],
+      ['lock', 'cache'],
+      ['pause', 'mail'],
+      ['freeze', 'cache', 'db', 'web'],
     ]);
     expect(bed.blocked()).toEqual([]);
     expect(bed.host.syncs).toBe(1);
 
     const held = await bed.coordinator.hold(hold);
+    expect(bed.host.syncs).toBe(2);
     expect(bed.blocked()).toEqual(everything);
     expect(held.services).toHaveLength(5);
     expect(held.leaseMs).toBe(20_000);
@@ -39,12 +47,12 @@ describe('a backup that goes well', () => {
     expect(bed.eventTypes).toEqual(['quiesce.prepared', 'quiesce.held', 'quiesce.thawed']);
   });
 
-  it('carries a journal that says held, and a manifest of what must come back', async () => {
+  it('carries a journal that owes a thaw, and a manifest of what must come back', async () => {
     await using bed = await Testbed.open();
     await bed.coordinator.prepare(prepare);
     await bed.coordinator.hold(hold);
     const read = await bed.journal.readQuiesce();
-    expect(read).toMatchObject({ kind: 'present', value: { state: 'held', operationId } });
+    expect(read).toMatchObject({ kind: 'present', value: { state: 'holding', operationId } });
     const manifest = await bed.journal.readManifest();
     expect(manifest?.services.map(({ service, state }) => [service, state])).toEqual(
       everything.map((service) => [service, 'running']),
@@ -142,7 +150,12 @@ describe('the lease', () => {
     // The pause of Redis has ended by itself; the paused container goes on though the engine cannot say so.
     expect(bed.blocked()).toEqual(['mail', 'wiki']);
     expect(bed.engine.capture().containers.find(({ name }) => name === 'shop-mail-1')?.frozen).toBe(false);
-    expect(bed.coordinator.unthawed.map(({ service }) => service).toSorted()).toEqual(['mail', 'wiki']);
+    // Redis will not have to be asked: by now its pause has ended.
+    expect(bed.coordinator.unthawed.map(({ service }) => service).toSorted()).toEqual([
+      'cache',
+      'mail',
+      'wiki',
+    ]);
     for (const end of ends) end();
     await bed.clock.advance(60_000);
     await bed.becomes('idle');
@@ -186,16 +199,21 @@ describe('the lease', () => {
 
 describe('a hold that fails', () => {
   it('thaws everything when the engine dies and a service can be held no longer', async () => {
-    await using bed = await Testbed.open();
+    await using bed = await Testbed.open([
+      { stack: 'shop', service: 'cache', image: 'redis:8', labels: { 'tacet.policy': 'flush' } },
+      { stack: 'shop', service: 'queue', image: 'redis:8' },
+    ]);
     await bed.coordinator.prepare(prepare);
     await bed.coordinator.hold(hold);
-    bed.engine.inject({ call: 'ask', effect: new Error('the client has ended'), times: 1 });
+    expect(bed.blocked()).toEqual(['cache', 'queue']);
+    const containerId = bed.engine.idOf('shop/cache');
+    bed.engine.inject({ call: 'ask', containerId, effect: new Error('the client has ended'), times: 1 });
     await expect(bed.coordinator.renew({ operationId, leaseMs: 20_000 })).rejects.toMatchObject({
       code: 'hold-failed',
     });
+    expect(bed.eventTypes).toContain('quiesce.hold-failed');
     expect(bed.blocked()).toEqual([]);
     expect(bed.coordinator.state).toBe('idle');
-    expect(bed.eventTypes).toContain('quiesce.hold-failed');
     expect(await bed.coordinator.thaw({ operationId })).toMatchObject({
       releasedBy: 'hold-failed',
       thawed: true,
@@ -229,7 +247,7 @@ describe('a hold that fails', () => {
       effect: new Error('it broke'),
     });
     await expect(bed.coordinator.hold(hold)).rejects.toMatchObject({
-      message: 'shop/db could not be held (postgres)',
+      message: 'shop/db could not be held (freeze)',
       cause: { message: 'it broke' },
     });
   });
@@ -299,7 +317,7 @@ describe('a hold that fails', () => {
     bed.engine.inject({ call: 'ask', effect: 'hang' });
     const held = outcomeOf(bed.coordinator.hold(hold));
     await bed.becomes('holding');
-    while (!bed.blocked().includes('db')) await bed.clock.advance(0);
+    while (!bed.blocked().includes('wiki')) await bed.clock.advance(0);
     const thawing = bed.coordinator.thaw({ operationId });
     await bed.clock.advance(10_000);
     expect(await held).toMatchObject({ code: 'hold-failed' });
@@ -332,12 +350,13 @@ describe('a prepare that fails', () => {
 
   it('is told and survived when a checkpoint takes too long', async () => {
     await using bed = await Testbed.open();
-    bed.engine.inject({ call: 'exec', effect: 'hang' });
+    const db = bed.engine.idOf('shop/db');
+    const end = bed.engine.inject({ call: 'ask', containerId: db, effect: 'hang' });
     const preparing = bed.coordinator.prepare(prepare);
-    await bed.clock.advance(0);
     while (bed.clock.sleeping < 2) await bed.clock.advance(0);
     for (let step = 0; step < 49; step += 1) await bed.clock.advance(1_000);
     const { failures } = await preparing;
+    end();
     expect(failures).toMatchObject([{ service: 'db', phase: 'prepare' }]);
     expect((await bed.coordinator.hold(hold)).services).toHaveLength(5);
   });
@@ -422,7 +441,9 @@ describe('what happens while held', () => {
   });
 
   it('shows at the end: somebody else ended the pause of Redis for a moment', async () => {
-    await using bed = await Testbed.open();
+    await using bed = await Testbed.open([
+      { stack: 'shop', service: 'cache', image: 'redis:8', labels: { 'tacet.policy': 'flush' } },
+    ]);
     await bed.coordinator.prepare(prepare);
     await bed.coordinator.hold(hold);
     const cache = bed.engine.idOf('shop/cache');
@@ -529,8 +550,7 @@ describe('an agent that starts', () => {
     const fresh = bed.startAgent();
     expect(await fresh.recover()).toMatchObject({ kind: 'unreadable' });
     while (fresh.unthawed.length > 0) await bed.clock.advance(1);
-    // The pause of Redis ends by itself.
-    expect(bed.blocked()).toEqual(['cache']);
+    expect(bed.blocked()).toEqual([]);
   });
 
   it('leaves what its operator had stopped before alone, when its journal cannot be read', async () => {
@@ -543,7 +563,7 @@ describe('an agent that starts', () => {
     const fresh = bed.startAgent();
     await fresh.recover();
     while (fresh.unthawed.length > 0) await bed.clock.advance(1);
-    expect(bed.blocked()).toEqual(['cache', 'wiki']);
+    expect(bed.blocked()).toEqual(['wiki']);
   });
 
   it('thaws although the disk does not give its journal back', async () => {
@@ -555,7 +575,7 @@ describe('an agent that starts', () => {
     const fresh = bed.startAgent();
     expect(await fresh.recover()).toMatchObject({ kind: 'unreadable', message: /EISDIR/ });
     while (fresh.unthawed.length > 0) await bed.clock.advance(1);
-    expect(bed.blocked()).toEqual(['cache']);
+    expect(bed.blocked()).toEqual([]);
   });
 
   it('can be ended while it still looks for what it has forgotten', async () => {

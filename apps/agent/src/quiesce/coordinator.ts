@@ -22,18 +22,19 @@ import {
 import type { Engine } from '../engine/engine.ts';
 import type { GuestHost } from '../guest/guest.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { ServiceHold } from '../methods/method.ts';
 import { ForgottenHolds } from './forgotten-holds.ts';
 import { HeldLease } from './held-lease.ts';
 import { holdAll } from './hold-round.ts';
-import { stillHeld } from './intact-check.ts';
+import { syncBeforeHold } from './late-sync.ts';
 import { LateHolds } from './late-holds.ts';
-import type { ServiceHold } from './method.ts';
 import { Operation } from './operation.ts';
-import { look, prepareOperation, type PreparationPorts, refreshOperation } from './preparation.ts';
+import { explorePlan } from './look.ts';
+import { prepareOperation, type PreparationPorts, refreshOperation } from './preparation.ts';
 import { QuiesceStateHolder } from './quiesce-state.ts';
 import type { Recovery } from './recovery.ts';
-import { namesOf, thawAll, type ThawPorts, thawStubborn, type Unthawed } from './thaw-round.ts';
-import { ranUnheld } from './unheld.ts';
+import { releaseAll } from './release-round.ts';
+import { namesOf, type ThawPorts, thawStubborn, type Unthawed } from './thaw-round.ts';
 
 export interface CoordinatorOptions {
   engine: Engine;
@@ -80,7 +81,8 @@ export class QuiesceCoordinator implements AsyncDisposable {
   constructor(options: CoordinatorOptions) {
     const { engine, host, journal, agentVersion, clock = systemClock, logger = silentLogger } = options;
     this.#options = options;
-    this.#ports = { engine, host, journal, agentVersion, clock, logger, freezer: host.freezer };
+    const { freezer, processes } = host;
+    this.#ports = { engine, host, journal, agentVersion, clock, logger, freezer, processes };
     this.#leaseCeilingMs = options.leaseCeilingMs ?? 300_000;
     this.#preparedTtlMs = options.preparedTtlMs ?? 600_000;
     this.#state = new QuiesceStateHolder(logger);
@@ -103,8 +105,10 @@ export class QuiesceCoordinator implements AsyncDisposable {
     return this.#state.onChange(listener);
   }
 
+  /** What would be held how. While something is held that is the plan it was held by: nobody could be asked. */
   async plan(signal: AbortSignal): Promise<QuiescePlan> {
-    return (await look(this.#ports, signal)).plan;
+    const current = this.#current;
+    return current?.lease ? current.plan : await explorePlan(this.#ports, signal);
   }
 
   /** @throws TacetError `conflict` while another operation is under way, `prepare-failed`. */
@@ -233,20 +237,20 @@ export class QuiesceCoordinator implements AsyncDisposable {
   }
 
   async #hold(operation: Operation, leaseMs: number, deadlineMs: number): Promise<RequestResult<'hold'>> {
-    const { clock } = this.#ports;
+    const { clock, logger } = this.#ports;
     try {
       using deadline = withDeadline(operation.abort.signal, deadlineMs, 'the hold', clock);
       const { signal } = deadline;
       await orAborted(refreshOperation(operation, this.#ports, signal), signal);
       const lease = this.#arm(operation, leaseMs);
+      // The snapshot carries it too: a copy that says `holding` knows that it owes a thaw. Nothing more is
+      // written until the thaw, because whatever is written now is written while everything stands still.
       await orAborted(this.#persist(operation, 'holding'), signal);
+      await syncBeforeHold(this.#ports, deadlineMs, signal);
       const onLate = (hold: ServiceHold): void => void this.#late.thaw(hold, this.#closed.signal);
-      await holdAll(operation, lease, { clock, onLate }, signal);
+      await holdAll(operation, lease, { clock, logger, onLate }, signal);
       this.#state.transition('hold-finished', operation.id);
-      // The snapshot must carry it: a copy that says `held` knows that it owes a thaw.
-      await orAborted(this.#persist(operation, 'held'), signal);
-      signal.throwIfAborted();
-      const services = [...operation.evidence.values()];
+      const { services } = operation.answer(this.#unthawed);
       this.#emit('quiesce.held', `${services.length} services are held`, { operationId: operation.id });
       return { heldAt: Math.round(clock.now()), leaseMs: Math.floor(lease.leftMs), services };
     } catch (error) {
@@ -297,21 +301,8 @@ export class QuiesceCoordinator implements AsyncDisposable {
     if (this.state !== 'thawing') this.#state.transition('thaw-started', operation.id);
     operation.lease?.end();
     // Nobody can build a proof upon a hold that ended otherwise.
-    const intact =
-      wasHeld && releasedBy === 'controller'
-        ? await stillHeld(operation.evidence.keys(), this.#ports)
-        : undefined;
-    operation.abort.abort(new TacetError('released', { code: 'wrong-state' }));
-    for (const [hold, evidence] of operation.evidence) {
-      operation.evidence.set(hold, { ...evidence, intactUntilThaw: intact?.has(hold) ?? false });
-    }
-    const { clock } = this.#ports;
-    const [unthawed, unheld] = await Promise.all([
-      thawAll(operation.attemptedWaves, this.#thawPorts(operation)),
-      intact === undefined ? [] : ranUnheld(operation, clock.now(), this.#ports),
-    ]);
-    this.#unthawed = unthawed;
-    operation.unheld = unheld;
+    const isProof = wasHeld && releasedBy === 'controller';
+    this.#unthawed = await releaseAll(operation, isProof, { ...this.#ports, ...this.#thawPorts(operation) });
     const result = operation.answer(this.#unthawed);
     if (this.#unthawed.size === 0) await this.#finish(operation);
     else void this.#thawUntilDone(operation);
@@ -339,6 +330,7 @@ export class QuiesceCoordinator implements AsyncDisposable {
 
   async #close(operation: Operation): Promise<void> {
     const { clock, logger } = this.#ports;
+    const { id: operationId } = operation;
     this.#current = undefined;
     this.#last = { operationId: operation.id, result: operation.answer(this.#unthawed) };
     this.#state.transition('thaw-finished', operation.id);
@@ -346,11 +338,12 @@ export class QuiesceCoordinator implements AsyncDisposable {
       this.#emit('quiesce.thawed', `all thawed, released by ${operation.releasedBy}`, {
         operationId: operation.id,
         releasedBy: operation.releasedBy,
+        services: this.#last.result.services,
       });
     }
-    const holds = new Set([...operation.prepared.values()].map(({ hold }) => hold));
-    for (const hold of [...holds, ...operation.attempted]) {
-      void hold.close().catch((error: unknown) => logger.warn('not closed', { ...hold.record, error }));
+    const methods = [...operation.prepared.values()].flatMap(({ method }) => method ?? []);
+    for (const open of [...methods, ...operation.attempted]) {
+      void open.close().catch((error: unknown) => logger.warn('not closed', { operationId, error }));
     }
     if (operation.armedAt === 0) return;
     try {
@@ -367,10 +360,7 @@ export class QuiesceCoordinator implements AsyncDisposable {
     return {
       clock,
       logger,
-      onThawed: (hold) => {
-        const evidence = operation.evidence.get(hold);
-        if (evidence) operation.evidence.set(hold, { ...evidence, thawedAt: Math.round(clock.now()) });
-      },
+      onThawed: (hold) => operation.evidence.thawed(hold, Math.round(clock.now())),
     };
   }
 

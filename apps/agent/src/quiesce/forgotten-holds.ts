@@ -3,7 +3,7 @@ import { describeError } from '@tacet/runtime';
 import type { Journal } from '../journal/journal.ts';
 import type { ReadResult } from '../journal/document.ts';
 import type { QuiesceRecord } from '../journal/schemas.ts';
-import type { MethodPorts } from './method.ts';
+import type { MethodPorts } from '../methods/method.ts';
 import { thawForgotten } from './thaw-forgotten.ts';
 
 type Owed = Extract<ReadResult<QuiesceRecord>, { kind: 'absent' | 'present' }>;

@@ -1,17 +1,19 @@
-import { type Clock, orAborted, TacetError } from '@tacet/runtime';
+import { type Clock, type Logger, orAborted, TacetError } from '@tacet/runtime';
+import type { ServiceHold } from '../methods/method.ts';
 import type { HeldLease } from './held-lease.ts';
-import type { ServiceHold } from './method.ts';
 import type { Operation } from './operation.ts';
+import { StallProbe } from './stall-probe.ts';
 
 export interface HoldPorts {
   clock: Clock;
+  logger: Logger;
   /** A hold that came about after its signal had aborted. */
   onLate: (hold: ServiceHold) => void;
 }
 
 /**
- * Holds wave after wave, the services of a wave in parallel, and fills in their evidence. The first failure
- * ends it; what is held by then is the caller's to thaw.
+ * Holds step after step, the containers of a step in parallel, and notes when. The first failure ends it; what
+ * is held by then is the caller's to thaw.
  * @throws TacetError `hold-failed`, naming the service.
  */
 export async function holdAll(
@@ -20,8 +22,11 @@ export async function holdAll(
   ports: HoldPorts,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const wave of operation.waves) {
-    await Promise.all(wave.map((hold) => holdOne(operation, hold, lease, ports, signal)));
+  for (const [containerId, { method }] of operation.prepared) {
+    if (method?.probe) operation.probes.set(containerId, new StallProbe(method.probe, ports));
+  }
+  for (const step of operation.steps) {
+    await Promise.all(step.map((hold) => holdOne(operation, hold, lease, ports, signal)));
   }
   signal.throwIfAborted();
 }
@@ -34,26 +39,17 @@ async function holdOne(
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
-  const { stack, service, containerId, method } = hold.record;
+  const { stack, service, action, method } = hold.record;
   operation.attempted.add(hold);
-  const holdStartedAt = Math.round(clock.now());
+  const startedAt = Math.round(clock.now());
   try {
     await orAborted(hold.hold(lease.leftMs, signal), signal, () => onLate(hold));
   } catch (error) {
-    throw new TacetError(`${stack}/${service} could not be held (${method})`, {
+    const how = action === 'lock' ? `the lock of ${method}` : action;
+    throw new TacetError(`${stack}/${service} could not be held (${how})`, {
       code: 'hold-failed',
       cause: error,
     });
   }
-  operation.evidence.set(hold, {
-    stack,
-    service,
-    containerId,
-    method,
-    prepareMs: operation.prepared.get(containerId)?.prepareMs ?? 0,
-    holdStartedAt,
-    heldAt: Math.round(clock.now()),
-    thawedAt: null,
-    intactUntilThaw: null,
-  });
+  operation.evidence.held(hold, startedAt, Math.round(clock.now()));
 }

@@ -1,5 +1,5 @@
 import { type Clock, type Logger, runWithin } from '@tacet/runtime';
-import type { ServiceHold } from './method.ts';
+import type { ServiceHold } from '../methods/method.ts';
 
 /**
  * They stand still meanwhile, so there is no time for second chances. What the kernel is asked takes none; an
@@ -7,24 +7,27 @@ import type { ServiceHold } from './method.ts';
  */
 const checkMs = 3_000;
 
-/** Which holds are seen to hold still, all asked at once. One that cannot be asked is not seen. */
-export async function stillHeld(
-  holds: Iterable<ServiceHold>,
+/** Whether it is seen to hold still. One that cannot be asked is not seen. Never rejects. */
+export async function isStillHeld(
+  hold: ServiceHold,
   { clock, logger }: { clock: Clock; logger: Logger },
-): Promise<Set<ServiceHold>> {
-  const seen = new Set<ServiceHold>();
-  await Promise.all(
-    [...holds].map(async (hold) => {
-      try {
-        const held = await runWithin(undefined, checkMs, 'the last look', (signal) => hold.isHeld(signal), {
-          clock,
-        });
-        if (held) seen.add(hold);
-        else logger.warn('no longer held at the end', { ...hold.record });
-      } catch (error) {
-        logger.warn('not seen held at the end', { ...hold.record, error });
-      }
-    }),
-  );
-  return seen;
+): Promise<boolean> {
+  try {
+    const held = await runWithin(undefined, checkMs, 'the last look', (signal) => hold.isHeld(signal), {
+      clock,
+    });
+    if (!held) logger.warn('no longer held at the end', { ...hold.record });
+    return held;
+  } catch (error) {
+    logger.warn('not seen held at the end', { ...hold.record, error });
+    return false;
+  }
+}
+
+/**
+ * Of each container the hold that was taken last: nobody can ask what lies beneath it. A lock in a frozen
+ * container is looked at when that is thawed, and before the lock itself is.
+ */
+export function outermost(holds: readonly ServiceHold[]): ServiceHold[] {
+  return [...new Map(holds.map((hold) => [hold.record.containerId, hold])).values()];
 }

@@ -1,6 +1,6 @@
 import type { ServiceFailure } from '@tacet/protocol';
 import type { Clock, Logger } from '@tacet/runtime';
-import type { ServiceHold } from './method.ts';
+import type { ServiceHold } from '../methods/method.ts';
 import { thawStubborn, type Unthawed } from './thaw-round.ts';
 
 /** Holds that came about after nobody wanted them any more: thawed one by one, for as long as it takes. */

@@ -1,14 +1,13 @@
-import { planQuiesce } from '@tacet/core';
-import type { QuiescePlan, RequestResult, ServiceFailure } from '@tacet/protocol';
+import type { PlannedService, RequestResult, ServiceFailure } from '@tacet/protocol';
 import { describeError, runWithin } from '@tacet/runtime';
-import { type DiscoveredService, discover, manifestServices, plannable } from '../discovery/compose.ts';
-import type { EngineContainer } from '../engine/engine.ts';
+import { type DiscoveredService, manifestServices } from '../discovery/compose.ts';
 import type { GuestHost } from '../guest/guest.ts';
-import type { HoldRecord } from '../journal/schemas.ts';
 import type { Journal } from '../journal/journal.ts';
-import { newHold } from './make-hold.ts';
-import type { MethodPorts, ServiceHold } from './method.ts';
-import type { Operation, PreparedService } from './operation.ts';
+import { newGenericHold } from '../methods/make-method.ts';
+import type { ServiceHold } from '../methods/method.ts';
+import { engineMethodFor, look, type LookPorts, planFor, type Sight } from './look.ts';
+import type { Operation } from './operation.ts';
+import { nothingKnown, type PreparedService } from './prepared-service.ts';
 
 /** The share of prepare's time that flushing may take: what is left is for the sync. */
 const flushShare = 0.8;
@@ -16,25 +15,10 @@ const flushShare = 0.8;
 /** After a preparation this long, what was synced first is dirty again by the time of the hold. */
 const longSyncMs = 1_000;
 
-export interface PreparationPorts extends MethodPorts {
+export interface PreparationPorts extends LookPorts {
   host: GuestHost;
   journal: Journal;
   agentVersion: string;
-}
-
-/** What would be held how, as the guest is now. */
-export async function look(
-  ports: MethodPorts,
-  signal: AbortSignal,
-): Promise<{ services: DiscoveredService[]; plan: QuiescePlan }> {
-  const services = discover(await ports.engine.containers(signal));
-  const plan = planQuiesce(plannable(services));
-  for (const { stack, service, container } of services) {
-    // It may run again in the middle of the hold, and nothing can stop it from doing so.
-    if (container.state === 'restarting')
-      plan.uncovered.push({ stack, service, reason: 'the engine is restarting it again and again' });
-  }
-  return { services, plan };
 }
 
 /** Everything slow, while writes go on. Fails only where the backup could not carry its manifest. */
@@ -46,26 +30,21 @@ export async function prepareOperation(
 ): Promise<RequestResult<'prepare'>> {
   const { clock } = ports;
   const startedMs = clock.monotonicMs();
-  const { services, plan } = await look(ports, signal);
-  operation.services = services;
-  operation.plan = plan;
+  const sight = await look(ports, signal);
+  operation.services = sight.services;
   await writeManifest(operation, ports, signal);
   const failures: ServiceFailure[] = [];
-  const containers = byId(services);
   await Promise.all(
-    plan.waves.flat().map(async (planned) => {
-      const container = containers.get(planned.containerId);
-      if (!container) return;
+    planFor(sight, new Map()).services.map(async (planned) => {
       const serviceStartedMs = clock.monotonicMs();
       const { stack, service } = planned;
+      const prepared = prepareToHold(operation, planned, sight, ports);
       try {
-        const prepared = await newPrepared(planned, container, ports);
-        operation.prepared.set(container.id, prepared);
         await runWithin(
           signal,
           deadlineMs * flushShare,
           `preparing ${stack}/${service}`,
-          (within) => prepared.hold.prepare(within),
+          (within) => flush(prepared, within),
           { clock },
         );
         prepared.prepareMs = clock.monotonicMs() - serviceStartedMs;
@@ -76,66 +55,89 @@ export async function prepareOperation(
       }
     }),
   );
+  operation.plan = planFor(sight, factsOf(operation));
   // Last, so that the hold's own sync finds little left to write: that is most of the stall.
   const syncStartedMs = clock.monotonicMs();
   await ports.host.syncFilesystems(signal);
   if (clock.monotonicMs() - syncStartedMs > longSyncMs) await ports.host.syncFilesystems(signal);
-  return { plan, prepareMs: clock.monotonicMs() - startedMs, failures };
+  return { plan: operation.plan, prepareMs: clock.monotonicMs() - startedMs, failures };
 }
 
 /**
- * The waves to hold, as the guest is now: what has gone since it was prepared is left out, what was started
- * again is prepared for its new process, and what is new is held with the others by the generic method.
+ * The steps to hold, as the guest is now: what has gone since it was prepared is left out, what was started
+ * again is taken as its new process, and what is new is held with the others.
  */
 export async function refreshOperation(
   operation: Operation,
   ports: PreparationPorts,
   signal: AbortSignal,
 ): Promise<void> {
-  const { services, plan } = await look(ports, signal);
-  const changed = fingerprint(services) !== fingerprint(operation.services);
-  operation.services = services;
-  const containers = byId(services);
-  const planned = new Set(operation.plan.waves.flat().map(({ containerId }) => containerId));
-  const newcomers = plan.waves.flat().filter(({ containerId }) => !planned.has(containerId));
-  const waves: ServiceHold[][] = [];
-  for (const wave of [newcomers, ...operation.plan.waves]) {
-    const holds: ServiceHold[] = [];
-    for (const service of wave) {
-      const container = containers.get(service.containerId);
-      if (container?.state !== 'running') continue;
-      const before = operation.prepared.get(container.id);
-      if (before?.pid === container.pid) {
-        holds.push(before.hold);
-        continue;
-      }
-      await before?.hold.close();
-      const fresh = await newPrepared(service, container, ports);
-      operation.prepared.set(container.id, fresh);
-      holds.push(fresh.hold);
-    }
-    if (holds.length > 0) waves.push(holds);
+  const sight = await look(ports, signal);
+  const changed = fingerprint(sight.services) !== fingerprint(operation.services);
+  operation.services = sight.services;
+  operation.plan = planFor(sight, factsOf(operation));
+  const byContainer = new Map(operation.plan.services.map((planned) => [planned.containerId, planned]));
+  for (const planned of byContainer.values()) {
+    const before = operation.prepared.get(planned.containerId);
+    if (before?.target.container.pid === sight.targets.get(planned.containerId)?.container.pid) continue;
+    await before?.method?.close();
+    prepareToHold(operation, planned, sight, ports);
   }
-  operation.waves = waves;
+  operation.steps = operation.plan.steps.map(({ action, containerIds }) =>
+    containerIds.map((id): ServiceHold => {
+      const planned = byContainer.get(id);
+      const prepared = operation.prepared.get(id);
+      if (!planned || !prepared) throw new Error(`the plan names ${id}, which it does not describe`);
+      if (action !== 'lock') return newGenericHold({ ...recordOf(planned, prepared), action }, ports);
+      if (!prepared.method?.lock) throw new Error(`${planned.method} has no lock`);
+      return prepared.method.lock;
+    }),
+  );
   if (changed) await writeManifest(operation, ports, signal);
 }
 
-async function newPrepared(
-  planned: QuiescePlan['waves'][number][number],
-  container: EngineContainer,
-  ports: MethodPorts,
-): Promise<PreparedService> {
-  const { stack, service, containerId, method } = planned;
-  const cgroup = await ports.freezer.cgroupOf(container.pid);
-  // `none` never stands in a wave; its type does not say so.
-  const record: HoldRecord = {
+async function flush(prepared: PreparedService, signal: AbortSignal): Promise<void> {
+  if (!prepared.method) return;
+  prepared.facts = await prepared.method.discover(signal);
+  prepared.flush = await prepared.method.prepare(signal);
+  prepared.facts = { ...prepared.facts, predictedHoldMs: prepared.flush.predictedHoldMs };
+}
+
+function prepareToHold(
+  operation: Operation,
+  planned: PlannedService,
+  sight: Sight,
+  ports: PreparationPorts,
+): PreparedService {
+  const target = sight.targets.get(planned.containerId);
+  if (!target) throw new Error(`the plan names ${planned.containerId}, which nobody saw running`);
+  const prepared: PreparedService = {
+    target,
+    method: engineMethodFor(planned, sight, ports),
+    facts: nothingKnown,
+    flush: undefined,
+    prepareMs: 0,
+  };
+  operation.prepared.set(planned.containerId, prepared);
+  return prepared;
+}
+
+function recordOf(
+  { stack, service, containerId, method }: PlannedService,
+  { target }: PreparedService,
+): Omit<ServiceHold['record'], 'action'> {
+  // `none` is never planned; its type does not say so.
+  return {
     stack,
     service,
     containerId,
     method: method === 'none' ? 'freeze' : method,
-    cgroup,
+    cgroup: target.cgroup,
   };
-  return { hold: newHold(record, ports, container), pid: container.pid, prepareMs: 0 };
+}
+
+function factsOf({ prepared }: Operation): Map<string, PreparedService['facts']> {
+  return new Map([...prepared].map(([containerId, { facts }]) => [containerId, facts]));
 }
 
 async function writeManifest(
@@ -154,10 +156,6 @@ async function writeManifest(
     engineVersion: await engine.version(signal),
     services: manifestServices(operation.services),
   });
-}
-
-function byId(services: readonly DiscoveredService[]): Map<string, EngineContainer> {
-  return new Map(services.map(({ container }) => [container.id, container]));
 }
 
 /** Of what heal acts upon. */

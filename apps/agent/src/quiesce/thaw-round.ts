@@ -1,18 +1,20 @@
 import type { ServiceFailure } from '@tacet/protocol';
 import { backoff, type Clock, describeError, type Logger, runWithin } from '@tacet/runtime';
-import type { ServiceHold } from './method.ts';
+import type { ServiceHold } from '../methods/method.ts';
 
 /** For one attempt at one container; a start of a stopped one takes the longest. */
 const attemptMs = 5_000;
 
-/** How long a wave keeps the next one waiting: an engine that hangs must not keep the rest frozen. */
-const waveMs = 1_000;
+/** How long a step keeps the next one waiting: an engine that hangs must not keep the rest frozen. */
+const stepMs = 1_000;
 
 const retryDelays = { baseMs: 500, capMs: 30_000 };
 
 export interface ThawPorts {
   clock: Clock;
   logger: Logger;
+  /** Called first, when what was held after it is thawed already. Never rejects. */
+  beforeThaw?: (hold: ServiceHold) => Promise<void>;
   onThawed: (hold: ServiceHold) => void;
 }
 
@@ -23,17 +25,22 @@ export function namesOf(unthawed: Unthawed): string {
   return [...unthawed.values()].map(({ stack, service }) => `${stack}/${service}`).join(', ');
 }
 
-/** One attempt at everything, the last wave first. Never throws. */
-export async function thawAll(waves: readonly ServiceHold[][], ports: ThawPorts): Promise<Unthawed> {
+/** One attempt at everything, the last step first. Never throws. */
+export async function thawAll(steps: readonly ServiceHold[][], ports: ThawPorts): Promise<Unthawed> {
   const unthawed: Unthawed = new Map();
   const attempts: Promise<void>[] = [];
-  for (const wave of waves.toReversed()) {
-    const ofWave = Promise.all(wave.map((hold) => attempt(hold, unthawed, ports)));
-    attempts.push(ofWave.then(() => undefined));
+  for (const step of steps.toReversed()) {
+    const ofStep = Promise.all(
+      step.map(async (hold) => {
+        await ports.beforeThaw?.(hold);
+        await attempt(hold, unthawed, ports);
+      }),
+    );
+    attempts.push(ofStep.then(() => undefined));
     const patience = new AbortController();
     await Promise.race([
-      ofWave,
-      ports.clock.sleep(waveMs, patience.signal).catch(() => undefined), // the wave was quicker
+      ofStep,
+      ports.clock.sleep(stepMs, patience.signal).catch(() => undefined), // the step was quicker
     ]);
     patience.abort();
   }

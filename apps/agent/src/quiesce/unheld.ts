@@ -1,7 +1,7 @@
-import { methodLabel } from '@tacet/core';
+import { planQuiesce } from '@tacet/core';
 import type { ServiceFailure } from '@tacet/protocol';
 import { type Clock, describeError, type Logger, runWithin } from '@tacet/runtime';
-import { discover, type DiscoveredService } from '../discovery/compose.ts';
+import { discover, type DiscoveredService, toPlannable } from '../discovery/compose.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Operation } from './operation.ts';
 
@@ -18,7 +18,7 @@ export async function ranUnheld(
   untilMs: number,
   { engine, clock, logger }: { engine: Engine; clock: Clock; logger: Logger },
 ): Promise<ServiceFailure[]> {
-  const held = new Set([...operation.evidence.keys()].map(({ record }) => record.containerId));
+  const held = new Set(operation.evidence.holds.map(({ record }) => record.containerId));
   const told = new Set(operation.plan.uncovered.map(nameOf));
   const ran = (one: DiscoveredService): boolean => {
     const { state, startedAt } = one.container;
@@ -32,9 +32,15 @@ export async function ranUnheld(
       (signal) => engine.containers(signal),
       { clock },
     );
-    return discover(containers)
-      .filter((one) => ran(one) && !held.has(one.container.id) && !told.has(nameOf(one)))
-      .filter(({ container }) => container.labels[methodLabel] !== 'none')
+    const services = discover(containers);
+    const wanted = new Set(
+      planQuiesce(services.map((one) => ({ ...toPlannable(one), programs: [], hasSqlite: false })))
+        .services.filter(({ holds }) => holds.length > 0)
+        .map(({ containerId }) => containerId),
+    );
+    return services
+      .filter((one) => ran(one) && wanted.has(one.container.id))
+      .filter((one) => !held.has(one.container.id) && !told.has(nameOf(one)))
       .map(({ stack, service }) => ({ stack, service, phase: 'hold', message: 'ran, and was not held' }));
   } catch (error) {
     logger.warn('nobody knows what else ran during the hold', { operationId: operation.id, error });

@@ -1,6 +1,6 @@
-import { planQuiesce } from '@tacet/core';
+import { engineOf } from '@tacet/core';
 import { type Clock, describeError, runWithin } from '@tacet/runtime';
-import { type DiscoveredService, plannable } from '../discovery/compose.ts';
+import type { DiscoveredService } from '../discovery/compose.ts';
 import type { Engine, ExecRequest, ExecResult } from '../engine/engine.ts';
 
 export interface DatabaseAnswer {
@@ -82,23 +82,24 @@ export class DatabaseProber {
 }
 
 function probeFor(service: DiscoveredService): Probe | undefined {
-  switch (databaseKind(service)) {
+  const { image, env, command } = service.container;
+  // By the image alone: however it is held, it is what it is.
+  switch (engineOf({ image, programs: [], hasSqlite: false })?.method) {
     case 'postgres':
-      return postgresProbe(service.container.env);
+      return postgresProbe(env);
     case 'redis':
-      return redisProbe(service.container.command);
+      return redisProbe(command);
+    case 'mariadb':
+    case 'mysql':
+      return mysqlProbe;
+    // A start of its client costs MongoDB a second of CPU, SQLite has no server, and of a label's commands
+    // nobody knows what they ask.
+    case 'mongodb':
+    case 'sqlite':
+    case 'exec':
     case undefined:
       return undefined;
   }
-}
-
-/** As the label says; where that names a generic hold (`freeze`), the image still says what it is. */
-function databaseKind(service: DiscoveredService): 'postgres' | 'redis' | undefined {
-  for (const candidate of plannable([service]).flatMap((one) => [one, { ...one, labels: {} }])) {
-    const method = planQuiesce([candidate]).waves[0]?.[0]?.method;
-    if (method === 'postgres' || method === 'redis') return method;
-  }
-  return undefined;
 }
 
 /** Debian and Bitnami keep it off the path. */
@@ -117,6 +118,18 @@ function postgresProbe(env: readonly string[]): Probe {
     accepts: ({ exitCode }) => exitCode === 0,
   };
 }
+
+/** A ping needs no password: who is refused by name has been heard (mysqladmin(1), `ping`). */
+const mysqlProbe: Probe = {
+  request: {
+    argv: [
+      'sh',
+      '-c',
+      'command -v mariadb-admin >/dev/null && exec mariadb-admin --connect-timeout=3 ping; exec mysqladmin --connect-timeout=3 ping',
+    ],
+  },
+  accepts: ({ exitCode }) => exitCode === 0,
+};
 
 const redisPing = `
 command -v redis-cli >/dev/null && exec redis-cli "$@"

@@ -21,6 +21,7 @@ const service = (name: string, more: Partial<EngineContainer> = {}): DiscoveredS
     env: [],
     startedAt: 0,
     command: [],
+    mounts: [],
     ...more,
   },
 });

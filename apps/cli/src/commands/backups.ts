@@ -38,9 +38,10 @@ function backupTable(backups: readonly Backup[]): string[] {
     backup.id,
     String(backup.vmid),
     dateTimeOf(backup.finishedAt),
+    backup.origin,
     backup.verdict.consistency,
     backup.sizeBytes === null ? '?' : bytesOf(backup.sizeBytes),
     backup.volid,
   ]);
-  return table(['id', 'vmid', 'finished', 'verdict', 'size', 'volume'], rows);
+  return table(['id', 'vmid', 'finished', 'origin', 'verdict', 'size', 'volume'], rows);
 }

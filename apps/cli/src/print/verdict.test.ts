@@ -8,10 +8,15 @@ const service = (name: string, thawedAt: number | null): ServiceEvidence => ({
   service: name,
   containerId: name,
   method: 'freeze',
+  holds: ['freeze'],
+  engine: null,
   prepareMs: 1,
+  bytesFlushed: null,
+  behindSince: null,
   holdStartedAt: 1_000,
   heldAt: 1_010,
   thawedAt,
+  probeStallMs: null,
   intactUntilThaw: thawedAt !== null,
 });
 
@@ -24,6 +29,7 @@ const backup = (verdict: Partial<Backup['verdict']>): Backup => ({
   sizeBytes: 934_000_000,
   startedAt: 1,
   finishedAt: 2,
+  origin: 'controller',
   verdict: {
     consistency: 'crash',
     reason: 'HoldLost',

@@ -17,10 +17,20 @@ export function verdictLines({ verdict, volid, sizeBytes }: Backup): string[] {
 /** Moments that the controller itself saw, in their order; none of them is the guest's word alone. */
 function proofLines(proof: Proof): string[] {
   const left = durationOf(proof.leaseLeftMs);
+  const seen = timeOf(proof.snapshotSeenAt);
+  const snapshot =
+    proof.kind === 'hook'
+      ? [
+          `  ${timeOf(proof.snapshotAllowedAt)}  vzdump, which had waited for that, was let go on: no snapshot can be older`,
+          `  ${seen}  it called its hook with a phase that comes after the snapshot: ${proof.snapshotCall}`,
+        ]
+      : [
+          `  ${timeOf(proof.backupRequestedAt)}  Proxmox VE was asked for the backup: no snapshot can be older`,
+          `  ${seen}  its log showed that the snapshot exists: ${proof.snapshotLine}`,
+        ];
   return [
     `  ${timeOf(proof.holdConfirmedAt)}  everything was held`,
-    `  ${timeOf(proof.backupRequestedAt)}  Proxmox VE was asked for the backup: no snapshot can be older`,
-    `  ${timeOf(proof.snapshotSeenAt)}  its log showed that the snapshot exists: ${proof.snapshotLine}`,
+    ...snapshot,
     `  ${timeOf(proof.thawSentAt)}  the thaw was sent, with ${left} of the lease left; it and nothing else ended the hold`,
   ];
 }

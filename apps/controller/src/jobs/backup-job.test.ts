@@ -67,7 +67,7 @@ describe('a backup whose snapshot is seen while everything is held', () => {
     expect(heldAfterwards).toBe(false);
     expect(bench.story).toEqual(['prepare', 'hold', 'post', 'snapshot seen', 'thaw']);
     expect(backup.verdict).toMatchObject({ consistency: 'app', reason: 'HoldSpansSnapshot' });
-    expect(backup.verdict.proof?.snapshotLine).toBe(lines.archive);
+    expect(backup.verdict.proof).toMatchObject({ kind: 'order-of-request', snapshotLine: lines.archive });
     expect(backup).toMatchObject({
       volid: 'local:backup/vzdump-lxc-101-2026_01_01-00_00_00.tar.zst',
       sizeBytes: 1234,

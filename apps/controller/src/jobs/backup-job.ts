@@ -4,12 +4,13 @@ import { ForbiddenError, MissingError, ProxmoxError, UnreachableError } from '@t
 import { backoff, type Clock, describeError } from '@tacet/runtime';
 import { Failure } from '../failure.ts';
 import { asNodeFailure } from '../nodes/node-failure.ts';
+import { annotate } from './annotate.ts';
 import { type TaskSightings, watchBackup } from './backup-attempt.ts';
 import { type JobClock, jobClock } from './job-clock.ts';
-import { notesLine } from './notes.ts';
 import type { AgentPort, NodePort, NodesPort, StartedTask } from './ports.ts';
 import { type QuiesceLimits, QuiesceWindow } from './quiesce-window.ts';
 import type { Recorder } from './recorder.ts';
+import { volidOf } from './volid.ts';
 
 export interface BackupDeps {
   readonly agents: AgentPort;
@@ -207,10 +208,20 @@ class BackupJob {
     if (seen.archive === undefined) {
       throw new Failure('backup-failed', 'the task ended well, but its log names no archive');
     }
-    const volid = volidOf(storage, seen.archive);
-    const sizeBytes = await this.#try('size-unknown', () => node.backupSizeBytes(volid, signal));
-    await this.#try('notes-not-written', () => node.setNotes(volid, notesLine(verdict), signal));
-    const backup = { vmid, node: node.name, volid, sizeBytes, startedAt, finishedAt: this.#now(), verdict };
+    const volid = volidOf(storage, seen.archive.path);
+    const { sizeBytes } = await annotate(() => node, volid, verdict, recorder, signal);
+    const finishedAt = this.#now();
+    const origin = 'controller';
+    const backup = {
+      vmid,
+      node: node.name,
+      volid,
+      sizeBytes,
+      startedAt,
+      finishedAt,
+      origin,
+      verdict,
+    } as const;
     return { backup, storage };
   }
 
@@ -307,12 +318,6 @@ async function requireBackupStorage(
     if (final) throw asNodeFailure(error, `the storage ${storage} cannot be used on ${node.name}`);
     recorder.step('storage-unknown', describeError(error));
   }
-}
-
-/** Named as Proxmox VE names volumes: a file by its base name, a PBS snapshot by its whole path. */
-function volidOf(storage: string, { path, target }: { path: string; target: 'file' | 'pbs' }): string {
-  const name = target === 'pbs' ? path : path.slice(path.lastIndexOf('/') + 1);
-  return `${storage}:backup/${name}`;
 }
 
 function hintFor(errorLines: readonly string[]): string | undefined {

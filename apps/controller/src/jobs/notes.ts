@@ -14,7 +14,9 @@ export function notesLine(verdict: Verdict): string {
 function describeProof(proof: Proof): string {
   const chain = [
     `held ${time(proof.holdConfirmedAt)}`,
-    `requested ${time(proof.backupRequestedAt)}`,
+    proof.kind === 'hook'
+      ? `let go on ${time(proof.snapshotAllowedAt)}`
+      : `requested ${time(proof.backupRequestedAt)}`,
     `snapshot seen ${time(proof.snapshotSeenAt)}`,
     `thawed ${time(proof.thawSentAt)}`,
   ];

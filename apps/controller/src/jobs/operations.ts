@@ -4,8 +4,9 @@ import { type Clock, deferred, describeError, ExclusiveRunner, type Logger } fro
 import type { EventLog } from '../event-log.ts';
 import { Failure, toWireError } from '../failure.ts';
 import type { Store } from '../store/open-store.ts';
-import { type BackupDeps, runBackup } from './backup-job.ts';
+import { type BackupDeps, type FinishedBackup, runBackup } from './backup-job.ts';
 import { OperationRecord } from './operation-record.ts';
+import type { Recorder } from './recorder.ts';
 import { checkRestore, type RestoreDeps, type RestoreRequest, runRestore } from './restore-job.ts';
 
 export interface OperationsOptions {
@@ -72,9 +73,24 @@ export class Operations implements AsyncDisposable {
 
   /** Returns as soon as it is recorded. @throws Failure `conflict` while another operation on the guest runs. */
   async backup(vmid: number, storage: string | undefined): Promise<Operation> {
-    const { store, backup: deps } = this.#options;
+    const { backup: deps } = this.#options;
+    this.#refuseBusy(vmid);
+    return await this.recordBackup(vmid, (recorder, signal) =>
+      runBackup({ vmid, storage }, deps, recorder, signal),
+    );
+  }
+
+  /**
+   * A backup that `make` makes, or only follows where somebody else has asked for it. Where another operation on
+   * the guest runs, it begins after that.
+   */
+  async recordBackup(
+    vmid: number,
+    make: (recorder: Recorder, signal: AbortSignal) => Promise<FinishedBackup>,
+  ): Promise<Operation> {
+    const { store } = this.#options;
     return await this.#start('backup', vmid, vmid, async (record, signal) => {
-      const finished = await runBackup({ vmid, storage }, deps, record, signal);
+      const finished = await make(record, signal);
       const { operationId } = record;
       const backup = { id: randomUUID(), operationId, ...finished.backup };
       record.made(backup);
@@ -95,6 +111,7 @@ export class Operations implements AsyncDisposable {
     const { restore: deps } = this.#options;
     const { backup, to } = request;
     await checkRestore(request, deps.nodes, signal);
+    this.#refuseBusy(to);
     return await this.#start('restore', backup.vmid, to, async (record, signal) => {
       await runRestore(request, deps, record, () => record.restored(to), signal);
       return `guest ${to} is restored and ready`;
@@ -110,14 +127,16 @@ export class Operations implements AsyncDisposable {
     );
   }
 
+  #refuseBusy(key: number): void {
+    if (!this.#runner.isBusy(key)) return;
+    throw new Failure('conflict', `another operation on guest ${key} is running`, {
+      hint: 'Wait for its end; GET /api/v1/operations lists what runs.',
+      retryable: true,
+    });
+  }
+
   /** @param key the VMID that the operation keeps for itself. */
   async #start(kind: Operation['kind'], vmid: number, key: number, work: Work): Promise<Operation> {
-    if (this.#runner.isBusy(key)) {
-      throw new Failure('conflict', `another operation on guest ${key} is running`, {
-        hint: 'Wait for its end; GET /api/v1/operations lists what runs.',
-        retryable: true,
-      });
-    }
     const { log } = this.#options;
     const record = new OperationRecord({ ...this.#options, id: randomUUID(), kind, vmid });
     const begun = deferred();

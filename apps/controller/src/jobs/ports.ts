@@ -54,7 +54,10 @@ export interface NodePort {
   startBackup(vmid: number, storage: string, signal: AbortSignal): Promise<StartedTask>;
   /** The guest's backup tasks that this token may see, newest first. */
   backupTasks(vmid: number, signal: AbortSignal): Promise<readonly StartedTask[]>;
-  backupSizeBytes(volid: string, signal: AbortSignal): Promise<number>;
+  backupAttributes(
+    volid: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly sizeBytes: number; readonly notes: string }>;
   setNotes(volid: string, notes: string, signal: AbortSignal): Promise<void>;
   /** Where restored disks go unless told: what is configured, else where the source's root disk is. */
   restoreStorage(sourceVmid: number, signal: AbortSignal): Promise<string>;

@@ -38,6 +38,9 @@ const THAW_GRACE_MS = 5_000;
  */
 export class QuiesceWindow {
   plan: QuiescePlan | undefined;
+  /** The agent's own count of what prepare took; undefined until then, as the next one until held. */
+  prepareMs: number | undefined;
+  held: { readonly services: readonly ServiceEvidence[]; readonly tookMs: number } | undefined;
   holdConfirmedAt: number | undefined;
   thawSentAt: number | undefined;
   leaseLeftMs: number | undefined;
@@ -58,13 +61,28 @@ export class QuiesceWindow {
 
   /** Prepares and holds. @returns why nothing is held, in words; undefined when everything is. */
   async open(): Promise<string | undefined> {
-    const { agents, vmid, recorder, signal } = this.#options;
+    return (await this.prepare()) ?? (await this.hold());
+  }
+
+  /** @returns why nothing can be held, in words; undefined when the hold may follow. */
+  async prepare(): Promise<string | undefined> {
+    const { agents, vmid } = this.#options;
     const presence = agents.presence(vmid);
     if (presence === 'not-connected') return 'no agent of this guest is connected';
     if (presence === 'quarantined') return 'the only agent of this guest is a quarantined copy';
+    return await this.#thawingOnFailure(() => this.#prepare());
+  }
+
+  /** What was prepared. @returns as {@link open}. */
+  async hold(): Promise<string | undefined> {
+    return await this.#thawingOnFailure(() => this.#hold());
+  }
+
+  /** @returns the failure in words. */
+  async #thawingOnFailure(work: () => Promise<void>): Promise<string | undefined> {
+    const { recorder, signal } = this.#options;
     try {
-      await this.#prepare();
-      await this.#hold();
+      await work();
       return undefined;
     } catch (error) {
       void this.thaw('the hold failed');
@@ -93,10 +111,11 @@ export class QuiesceWindow {
       { deadlineMs: deadlineMs + ANSWER_MARGIN_MS, signal },
     );
     this.plan = plan;
+    this.prepareMs = prepareMs;
     for (const { stack, service, message } of failures) {
       recorder.step('prepare-failed', `${stack}/${service}: ${message}`);
     }
-    const count = plan.waves.flat().length;
+    const count = plan.services.length;
     recorder.step('prepared', `${count} services in ${Math.round(prepareMs)} ms, while writes went on`);
   }
 
@@ -115,6 +134,7 @@ export class QuiesceWindow {
     );
     this.#leaseEndsMs = sentMs + held.leaseMs;
     this.holdConfirmedAt = now();
+    this.held = { services: held.services, tookMs: clock.monotonicMs() - sentMs };
     void this.#keepLease(held.leaseMs);
     recorder.step('held', `${held.services.length} services, lease ${held.leaseMs} ms`);
   }
@@ -125,7 +145,9 @@ export class QuiesceWindow {
     const { signal } = this.#renewing;
     const startedMs = clock.monotonicMs();
     let isFailing = false;
-    const everyMs = Math.max(MIN_RENEW_MS, grantedMs / 3);
+    // One lease may be all that there is to have: then it is not renewed.
+    const everyMs =
+      limits.leaseMs < limits.maxHoldMs ? Math.max(MIN_RENEW_MS, grantedMs / 3) : limits.maxHoldMs;
     for (;;) {
       const leftMs = limits.maxHoldMs - (clock.monotonicMs() - startedMs);
       try {

@@ -20,6 +20,7 @@ const backup: Backup = {
   sizeBytes: 1,
   startedAt: 1,
   finishedAt: 2,
+  origin: 'controller',
   verdict: {
     consistency: 'crash',
     reason: 'NotHeld',

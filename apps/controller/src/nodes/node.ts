@@ -67,10 +67,7 @@ export function nodePort(name: string, { config, backup, restore }: ConfiguredNo
       const tasks = await backup.tasks.list(name, { type: 'vzdump', vmid, source: 'all', limit: 50, signal });
       return tasks.map(({ upid }) => task(backup, upid));
     },
-    async backupSizeBytes(volid, signal) {
-      const { sizeBytes } = await backup.storage.attributes({ node: name, volid }, { signal });
-      return sizeBytes;
-    },
+    backupAttributes: (volid, signal) => backup.storage.attributes({ node: name, volid }, { signal }),
     setNotes: (volid, notes, signal) =>
       backup.storage.setAttributes({ node: name, volid }, { notes, signal }),
     async restoreStorage(sourceVmid, signal) {

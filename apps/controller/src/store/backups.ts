@@ -22,6 +22,7 @@ export class Backups {
         size_bytes: backup.sizeBytes,
         started_at: backup.startedAt,
         finished_at: backup.finishedAt,
+        origin: backup.origin,
         verdict: JSON.stringify(backup.verdict),
       })
       .execute();
@@ -50,6 +51,7 @@ export function toBackup(row: BackupRow): Backup {
     sizeBytes: row.size_bytes,
     startedAt: row.started_at,
     finishedAt: row.finished_at,
+    origin: row.origin,
     verdict: JSON.parse(row.verdict),
   });
 }

@@ -24,6 +24,7 @@ const backup: Backup = {
   sizeBytes: 5_000_000_000_000,
   startedAt: 1,
   finishedAt: 2,
+  origin: 'hook',
   verdict: {
     consistency: 'crash',
     reason: 'NotHeld',

@@ -7,13 +7,17 @@ import { Enrolments } from './enrolments.ts';
 import { Events } from './events.ts';
 import { Guests } from './guests.ts';
 import { first } from './migrations/0001-first.ts';
+import { origin } from './migrations/0002-origin.ts';
 import { openNodeSqlite } from './node-sqlite.ts';
 import { Operations } from './operations.ts';
 import { RestoreOrders } from './restore-orders.ts';
 import type { Tables } from './schema.ts';
 
 /** Forward only, and a released one never changes: a store is as old as the machine it lives on. */
-export const migrations: Readonly<Record<string, Migration>> = { '0001-first': first };
+export const migrations: Readonly<Record<string, Migration>> = {
+  '0001-first': first,
+  '0002-origin': origin,
+};
 
 export interface Store extends AsyncDisposable {
   readonly apiTokens: ApiTokens;

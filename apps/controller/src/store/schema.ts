@@ -59,6 +59,7 @@ export interface BackupRow {
   size_bytes: number | null;
   started_at: number;
   finished_at: number;
+  origin: 'controller' | 'hook';
   verdict: Json;
 }
 

@@ -51,7 +51,10 @@ export class FakeNode implements NodePort {
 
   canSnapshot = async (): Promise<boolean> => this.snapshots();
   storageContent = async (): Promise<readonly string[]> => this.content;
-  backupSizeBytes = async (): Promise<number> => 1234;
+  backupAttributes = async (): Promise<{ sizeBytes: number; notes: string }> => ({
+    sizeBytes: 1234,
+    notes: this.notes ?? '',
+  });
   restoreStorage = async (): Promise<string> => 'btr';
 
   async setNotes(_volid: string, notes: string): Promise<void> {

@@ -74,15 +74,20 @@ export class FakeQuiesce {
   }
 
   #plan(): QuiescePlan {
-    const wave = this.services.map((service) => ({
+    const services = this.services.map((service) => ({
       stack: 'shop',
       service,
       containerId: `id-${service}`,
       image: service,
       method: 'freeze' as const,
       chosenBy: 'default' as const,
+      holds: ['freeze' as const],
+      engine: null,
+      predictedHoldMs: null,
+      notes: [],
     }));
-    return { waves: [wave], uncovered: [] };
+    const containerIds = services.map(({ containerId }) => containerId);
+    return { services, steps: [{ action: 'freeze', containerIds }], uncovered: [] };
   }
 }
 
@@ -92,10 +97,15 @@ function evidence(service: string, holdStartedAt: number): ServiceEvidence {
     service,
     containerId: `id-${service}`,
     method: 'freeze',
+    holds: ['freeze'],
+    engine: null,
     prepareMs: 1,
+    bytesFlushed: null,
+    behindSince: null,
     holdStartedAt,
     heldAt: holdStartedAt,
     thawedAt: null,
+    probeStallMs: null,
     intactUntilThaw: null,
   };
 }

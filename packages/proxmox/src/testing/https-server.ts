@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { text } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
@@ -29,6 +29,8 @@ export interface TestServer extends AsyncDisposable {
   /** As Proxmox shows it. */
   readonly fingerprint: string;
   readonly asked: Asked[];
+  /** Of each that was asked, in the same order. */
+  readonly headers: IncomingHttpHeaders[];
   /** Decrypted bytes that reached the server, whatever they were. */
   readonly receivedBytes: () => number;
   client(options?: Partial<ConnectionOptions>): ProxmoxClient;
@@ -41,6 +43,7 @@ export async function startServer(
 ): Promise<TestServer> {
   const { cert, private: key, fingerprint } = await certificate(certifiedFor);
   const asked: Asked[] = [];
+  const headers: IncomingHttpHeaders[] = [];
   let receivedBytes = 0;
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -53,6 +56,7 @@ export async function startServer(
       params: Object.fromEntries([...url.searchParams, ...form]),
     };
     asked.push(one);
+    headers.push(request.headers);
     const said = reply(one);
     if (said === 'hang-up') request.socket.destroy();
     if (said === 'hang-up' || said === 'silence') return;
@@ -73,6 +77,7 @@ export async function startServer(
     ca: cert,
     fingerprint,
     asked,
+    headers,
     receivedBytes: () => receivedBytes,
     client: (options = {}) => connect({ url, token: TOKEN, trust: { ca: cert }, ...options }),
     async [Symbol.asyncDispose]() {

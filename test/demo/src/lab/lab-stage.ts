@@ -1,6 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AckCollector, type Guest, type Lab, openAckCollector, startStack } from '@tacet/lab';
+import {
+  type AckCollector,
+  type Guest,
+  type Lab,
+  openAckCollector,
+  type StackName,
+  startStack,
+} from '@tacet/lab';
 import { LabBackend, labStorages } from '@tacet/pve-sim';
 import { Undo } from '@tacet/runtime';
 import { type Api, openApi } from '../api.ts';
@@ -17,6 +24,8 @@ export interface LabStage extends Stage {
   readonly controller: ControllerProcess;
   readonly collector: AckCollector;
   readonly guest: Guest;
+  /** Where the controller listens for the vzdump hook. */
+  readonly hookSocket: string;
   api(): Promise<Api>;
 }
 
@@ -24,6 +33,8 @@ export interface LabStageOptions {
   readonly lab: Lab;
   readonly original?: number;
   readonly copy?: number;
+  /** Which of the guest's stacks runs. Default `shop`. */
+  readonly stack?: StackName;
   /** Of the controller, beside what the stage decides. */
   readonly leaseMs?: number;
   /** Called with each part of the preparations. */
@@ -39,6 +50,7 @@ export async function openLabStage(options: LabStageOptions): Promise<LabStage> 
   const { lab, original = 101, copy = 201, signal, onStep = () => undefined } = options;
   await using undo = new Undo();
   const directory = join(lab.scratchDirectory, `stage-${original}`);
+  const hookSocket = join(directory, 'hook.sock');
   await mkdir(directory, { recursive: true });
 
   onStep('starting the node and the controller');
@@ -62,6 +74,7 @@ export async function openLabStage(options: LabStageOptions): Promise<LabStage> 
       listen: { address: lab.bridge.hostAddress, port: 8443 },
       stateDir: join(directory, 'controller'),
       nodes: [node.config],
+      hook: { socket: hookSocket, node: node.config.name },
       ...(options.leaseMs !== undefined && { leaseMs: options.leaseMs }),
     },
     signal,
@@ -72,7 +85,7 @@ export async function openLabStage(options: LabStageOptions): Promise<LabStage> 
   await installAgent(guest);
   await guest.start(signal);
   await guest.waitForEngine(signal);
-  await startStack(guest, signal);
+  await startStack(guest, signal, options.stack);
   onStep('enrolling its agent');
   const api = await openApi(controller.controllerFile);
   await enrolAgent(guest, (await api.enrol(original, signal)).token);
@@ -92,6 +105,7 @@ export async function openLabStage(options: LabStageOptions): Promise<LabStage> 
     controller,
     collector,
     guest,
+    hookSocket,
     api: () => openApi(controller.controllerFile),
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };

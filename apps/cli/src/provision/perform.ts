@@ -1,0 +1,66 @@
+import { type AccessApi, ProxmoxError } from '@tacet/proxmox';
+import { rm } from 'node:fs/promises';
+import { reserveSecret } from './secret-files.ts';
+import type { Step } from './step.ts';
+
+/**
+ * Takes one step. It is not cut short by Ctrl-C: between a token and the file of its secret there is no good
+ * place to stop.
+ * @returns the secret of a new token
+ */
+export async function perform(step: Step, access: AccessApi): Promise<string | undefined> {
+  switch (step.kind) {
+    case 'create-role':
+      return await access.createRole(step.role, step.privileges);
+    case 'set-role':
+      return await access.setRole(step.role, step.privileges);
+    case 'create-user':
+      return await access.createUser(step.userId, { comment: step.comment });
+    case 'create-token':
+      return await createToken(step, access);
+    case 'delete-token':
+      return await access.deleteToken(step.userId, step.tokenId);
+    case 'grant': {
+      const { path, role, users, tokens, propagate } = step;
+      return await access.grant({
+        path,
+        role,
+        propagate,
+        ...(users.length > 0 && { users }),
+        ...(tokens.length > 0 && { tokens }),
+      });
+    }
+    case 'withdraw':
+      return await access.withdraw({ path: step.path, role: step.role, users: [step.userId] });
+    case 'remove-secret':
+      return await rm(step.secretFile, { force: true }).then(() => undefined);
+  }
+}
+
+type CreateToken = Extract<Step, { kind: 'create-token' }>;
+
+/** A token whose secret nobody has is of no use to anybody: it does not stay. */
+async function createToken(
+  { userId, tokenId, comment, secretFile }: CreateToken,
+  access: AccessApi,
+): Promise<string> {
+  await using room = await reserveSecret(secretFile);
+  try {
+    const secret = await access.createToken(userId, tokenId, { comment });
+    await room.write(secret);
+    return secret;
+  } catch (error) {
+    const wasRefused = error instanceof ProxmoxError && !error.mayHaveStarted;
+    if (!wasRefused) await discard(userId, tokenId, access);
+    throw error;
+  }
+}
+
+async function discard(userId: string, tokenId: string, access: AccessApi): Promise<void> {
+  try {
+    await access.deleteToken(userId, tokenId);
+  } catch (error) {
+    // Not there: the better. Out of reach: the next run finds it without its secret and says what to do.
+    if (!(error instanceof ProxmoxError)) throw error;
+  }
+}

@@ -1,0 +1,100 @@
+import { join } from 'node:path';
+import { guestRole, restoreRole, type RoleWish, targetRole } from './roles.ts';
+
+export interface WishedGrant {
+  readonly path: string;
+  readonly role: string;
+}
+
+export interface TokenWish {
+  /** What comes after the `!`. */
+  readonly tokenId: string;
+  readonly comment: string;
+  /** Where the controller reads its secret. */
+  readonly secretFile: string;
+  /** To the token and to its user: a token has what both have. */
+  readonly grants: readonly WishedGrant[];
+  /** The one guest it is for; undefined for the operator's. */
+  readonly vmid: number | undefined;
+}
+
+/** What Proxmox VE's access control shall hold, at least. */
+export interface Wish {
+  readonly userId: string;
+  readonly roles: readonly RoleWish[];
+  readonly tokens: readonly TokenWish[];
+}
+
+export interface WishInput {
+  readonly userId: string;
+  /** The node as the controller's configuration names it. */
+  readonly node: string;
+  /** The directory for secrets. */
+  readonly secrets: string;
+  readonly guests: readonly number[];
+  /** Of backups. */
+  readonly storages: readonly string[];
+  readonly restore: RestoreInput | undefined;
+}
+
+export interface RestoreInput {
+  /** VMIDs of copies. */
+  readonly targets: readonly number[];
+  /** Of restored disks. */
+  readonly storages: readonly string[];
+  /** `vmbr0`, or `zone/vnet` for a network of the SDN. */
+  readonly bridges: readonly string[];
+}
+
+export const restoreTokenId = 'restore';
+export const guestTokenId = (vmid: number): string => `guest-${vmid}`;
+
+/** In one directory for all nodes, whose guests may have the same VMIDs. */
+export function secretFileOf(
+  { secrets, node }: Pick<WishInput, 'secrets' | 'node'>,
+  tokenId: string,
+): string {
+  return join(secrets, `${node}-${tokenId}.secret`);
+}
+
+export function wishFor(input: WishInput): Wish {
+  const { userId, guests, storages, restore } = input;
+  const tokens = guests.map((vmid): TokenWish => {
+    const tokenId = guestTokenId(vmid);
+    return {
+      tokenId,
+      vmid,
+      comment: `Tacet: guest ${vmid}`,
+      secretFile: secretFileOf(input, tokenId),
+      grants: on(guestRole, [vmPath(vmid), ...storages.map(storagePath)]),
+    };
+  });
+  const roles = guests.length > 0 ? [guestRole] : [];
+  if (restore === undefined) return { userId, roles, tokens };
+  const used = [
+    ...guests.map(vmPath),
+    ...new Set([...storages, ...restore.storages].map(storagePath)),
+    ...restore.bridges.map(bridgePath),
+  ];
+  const operator: TokenWish = {
+    tokenId: restoreTokenId,
+    vmid: undefined,
+    comment: 'Tacet: restores',
+    secretFile: secretFileOf(input, restoreTokenId),
+    grants: [...on(restoreRole, used), ...on(targetRole, restore.targets.map(vmPath))],
+  };
+  return { userId, roles: [...roles, restoreRole, targetRole], tokens: [...tokens, operator] };
+}
+
+function on({ role }: RoleWish, paths: readonly string[]): WishedGrant[] {
+  return paths.map((path) => ({ path, role }));
+}
+
+export const vmPath = (vmid: number): string => `/vms/${vmid}`;
+const storagePath = (storage: string): string => `/storage/${storage}`;
+export function storageOf({ path }: WishedGrant): string[] {
+  return path.startsWith('/storage/') ? [path.slice('/storage/'.length)] : [];
+}
+/** A bridge that no SDN zone has is in the zone `localnetwork`. */
+const bridgePath = (bridge: string): string =>
+  `/sdn/zones/${bridge.includes('/') ? bridge : `localnetwork/${bridge}`}`;

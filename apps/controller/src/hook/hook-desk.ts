@@ -1,0 +1,128 @@
+import { type Clock, ExclusiveRunner } from '@tacet/runtime';
+import type { Operations } from '../jobs/operations.ts';
+import type { AgentPort, NodesPort } from '../jobs/ports.ts';
+import type { QuiesceLimits } from '../jobs/quiesce-window.ts';
+import { HookBackup } from './hook-backup.ts';
+import type { HookCall } from './hook-call.ts';
+import type { GuestCall } from './hook-request.ts';
+import { actionOf, type HookAction } from './phases.ts';
+
+export interface HookDeskOptions {
+  readonly operations: Operations;
+  readonly agents: AgentPort;
+  readonly nodes: NodesPort;
+  readonly nodeName: string;
+  /** Whether an agent of this guest was ever enrolled here. */
+  readonly isKnown: (vmid: number) => Promise<boolean>;
+  readonly clock: Clock;
+  readonly limits: QuiesceLimits & { readonly backupDeadlineMs: number };
+}
+
+/** With these a backup can begin, be it that its first phase was missed. */
+const beginnings: ReadonlySet<HookAction> = new Set(['begin', 'prepare', 'hold', 'flush', 'judge']);
+
+/** Takes the hook script's calls, and leads each to the backup that it is about. */
+export class HookDesk {
+  readonly #options: HookDeskOptions;
+  readonly #backups = new Map<number, HookBackup>();
+  /** vzdump calls one phase after another; a call that was given up may still be under way at the next. */
+  readonly #turns = new ExclusiveRunner<number>();
+
+  constructor(options: HookDeskOptions) {
+    this.#options = options;
+  }
+
+  async handle(call: HookCall): Promise<void> {
+    if (isGuestCall(call)) {
+      await this.#turns.run(call.request.vmid, () => this.#guestPhase(call));
+    } else if (call.request.kind === 'status') {
+      await this.#status(call);
+    } else {
+      // A node has one vzdump at a time, so whatever is left is left over.
+      await Promise.all([...this.#backups.values()].map((backup) => backup.end(call)));
+      await call.conclude('ok');
+    }
+  }
+
+  async #guestPhase(call: HookCall<GuestCall>): Promise<void> {
+    const { vmid, phase } = call.request;
+    const action = actionOf(call.request);
+    const before = this.#backups.get(vmid);
+    const isLeftOver = before !== undefined && phase === 'backup-start';
+    if (isLeftOver) before.abandon(`the vzdump that had begun with guest ${vmid} ended without a word`);
+    let backup = isLeftOver ? undefined : before;
+    if (backup === undefined && beginnings.has(action)) {
+      // What is left over is about to end, and is waited for.
+      if (!isLeftOver && !(await this.#mayBegin(call))) return;
+      backup = await this.#begin(call, action !== 'judge');
+    }
+    switch (action) {
+      case 'begin':
+      case 'prepare':
+      case 'hold':
+      case 'flush':
+      case 'thaw':
+      case 'judge':
+        await backup?.[action](call);
+        break;
+      case 'end':
+        await backup?.end(call);
+        break;
+      case 'nothing':
+        break;
+    }
+    await call.conclude('ok');
+  }
+
+  /** Says so, once a backup, where this hook stays out. */
+  async #mayBegin(call: HookCall<GuestCall>): Promise<boolean> {
+    const { operations, agents, isKnown } = this.#options;
+    const { vmid, phase } = call.request;
+    const say = (text: string): void => {
+      if (phase === 'backup-start') call.say(text);
+    };
+    const isKnownGuest = agents.presence(vmid) === 'connected' || (await isKnown(vmid));
+    if (!isKnownGuest) {
+      say(`guest ${vmid} is not enrolled: it is not held`);
+      await call.conclude('trouble');
+      return false;
+    }
+    // Either it is the controller's own backup, which holds by itself, or the guest is not to be disturbed.
+    if (operations.isBusy(vmid)) {
+      say(`an operation of the controller is under way on guest ${vmid}: this hook stays out`);
+      await call.conclude('ok');
+      return false;
+    }
+    return true;
+  }
+
+  async #begin(call: HookCall<GuestCall>, sawBeginning: boolean): Promise<HookBackup> {
+    const { vmid } = call.request;
+    const backup = new HookBackup({ ...this.#options, vmid, sawBeginning });
+    this.#backups.set(vmid, backup);
+    await this.#options.operations.recordBackup(vmid, async (recorder, signal) => {
+      try {
+        return await backup.run(recorder, signal);
+      } finally {
+        if (this.#backups.get(vmid) === backup) this.#backups.delete(vmid);
+      }
+    });
+    return backup;
+  }
+
+  async #status(call: HookCall): Promise<void> {
+    const { leaseMs } = this.#options.limits;
+    const patienceMs = call.request.patienceS * 1_000;
+    call.say(`the controller answers; a hold lasts ${leaseMs} ms at most`);
+    if (patienceMs < leaseMs) {
+      await call.conclude('ok');
+      return;
+    }
+    call.say(`the script waits for ${patienceMs} ms, which should be less: see --patience, or leaseMs`);
+    await call.conclude('trouble');
+  }
+}
+
+function isGuestCall(call: HookCall): call is HookCall<GuestCall> {
+  return call.request.kind === 'guest';
+}

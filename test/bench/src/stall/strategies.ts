@@ -1,0 +1,94 @@
+import { systemClock } from '@tacet/runtime';
+import type { Guest } from '@tacet/lab';
+import { compose } from '@tacet/lab';
+import type { HookCaller } from './hook-caller.ts';
+
+/** What a strategy works on. */
+export interface Scene {
+  guest: Guest;
+  /** Of the guest's stack. */
+  containerIds: readonly string[];
+  hook: HookCaller;
+}
+
+/** One way to take a snapshot of a guest under write load. */
+export interface Strategy {
+  name: string;
+  /** What comes before, while writes go on. */
+  prepare?: (scene: Scene) => Promise<void>;
+  /**
+   * Makes writes stand still, takes the snapshot, lets them go on.
+   * @returns host time (`Date.now()`) until which everything acknowledged must be in the snapshot.
+   */
+  snapshot: (scene: Scene, name: string) => Promise<number>;
+  /** What comes afterwards, while writes go on. */
+  finish?: (scene: Scene) => Promise<void>;
+}
+
+const quietMs = 300;
+
+/** No snapshot at all: what a gap is worth on this machine, now. */
+const nothing: Strategy = {
+  name: 'nothing',
+  snapshot: async () => {
+    await systemClock.sleep(quietMs);
+    return Date.now();
+  },
+};
+
+/** As vzdump does it for a guest that nobody prepared: freeze, syncfs, snapshot, thaw. */
+const plain: Strategy = {
+  name: 'plain snapshot',
+  snapshot: async ({ guest }, name) => (await guest.snapshot(name)).frozenAt,
+};
+
+/** As vzdump does it with Tacet's hook: the same snapshot, between `pre-stop` and `pre-restart`. */
+const tacet: Strategy = {
+  name: 'Tacet',
+  prepare: ({ hook }) => hook.call('backup-start'),
+  snapshot: async ({ guest, hook }, name) => {
+    await hook.call('pre-stop');
+    const heldAt = Date.now();
+    await guest.snapshot(name);
+    await hook.call('pre-restart');
+    return heldAt;
+  },
+  // There is no archive: to the controller this is a backup that failed after its snapshot.
+  finish: async ({ hook }) => {
+    await hook.call('backup-abort');
+    await hook.call('log-end');
+  },
+};
+
+const dockerPause: Strategy = {
+  name: 'docker pause',
+  snapshot: async ({ guest, containerIds }, name) => {
+    await run(guest, ['docker', 'pause', ...containerIds]);
+    const heldAt = Date.now();
+    await guest.snapshot(name);
+    await run(guest, ['docker', 'unpause', ...containerIds]);
+    return heldAt;
+  },
+};
+
+const composeStop: Strategy = {
+  name: 'compose stop',
+  snapshot: async ({ guest }, name) => {
+    await succeeded(compose(guest, ['stop'], undefined, 'engines'));
+    const heldAt = Date.now();
+    await guest.snapshot(name);
+    await succeeded(compose(guest, ['start'], undefined, 'engines'));
+    return heldAt;
+  },
+};
+
+export const strategies = { nothing, plain, tacet, dockerPause, composeStop };
+
+async function run(guest: Guest, argv: readonly string[]): Promise<void> {
+  await succeeded(guest.exec(argv));
+}
+
+async function succeeded(running: ReturnType<Guest['exec']>): Promise<void> {
+  const { exitCode, stderr, stdout } = await running;
+  if (exitCode !== 0) throw new Error(stderr || stdout);
+}
