@@ -2,12 +2,12 @@ import type { Command } from 'commander';
 import type { LocalContext } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import {
-  loginFrom,
   bridges,
-  storages,
+  loginFrom,
   nodeName,
   type ProvisionOptions,
   requestFrom,
+  storages,
   usage,
   userId,
   vmids,

@@ -34,7 +34,7 @@ export interface ProvisionOptions {
 /** Longer lists are typing errors: each VMID is an entry in the access control of the whole cluster. */
 const VMIDS_MAX = 1_000;
 
-/** @throws CliError for what does not fit together */
+/** @throws CliError for options that do not fit together */
 export function requestFrom(options: ProvisionOptions): Request {
   const { guest: guests = [], storage: storages = [], rotate, revoke, restore = false } = options;
   if (rotate === true && revoke === true) throw usage('--rotate and --revoke exclude each other');
@@ -86,9 +86,11 @@ function restoreFrom(
   return { targets, storages, bridges };
 }
 
+/** @throws CliError unless it is said which node, and how it proves to be that */
 export async function loginFrom({ url, fingerprint, ca, login }: ProvisionOptions): Promise<Login> {
-  if (url === undefined)
+  if (url === undefined) {
     throw usage('no node is named', 'Name it: --url https://pve1.example:8006, or use --print.');
+  }
   if (!url.startsWith('https://') || !URL.canParse(url)) throw usage(`not an https URL: ${url}`);
   if ((fingerprint === undefined) === (ca === undefined)) {
     throw usage(

@@ -15,7 +15,8 @@ export function printedLines(wish: Wish, mode: 'provision' | 'rotate'): string[]
   return plan.steps.map(pveumLine);
 }
 
-function fulfilled({ userId, roles, tokens }: Wish): AccessState {
+/** A node that has what is wished for, and nothing else. */
+export function fulfilled({ userId, roles, tokens }: Wish): AccessState {
   return {
     roles: new Map(roles.map(({ role, privileges }) => [role, privileges])),
     user: { enabled: true, expiresAtMs: undefined },

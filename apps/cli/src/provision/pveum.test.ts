@@ -1,17 +1,20 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { printedLines } from './printed-lines.ts';
+import { planRevoke } from './plan-revoke.ts';
+import { fulfilled, printedLines } from './printed-lines.ts';
 import { pveumLine } from './pveum.ts';
 import { wishFor } from './wish.ts';
 
-const wish = wishFor({
+const input = {
   userId: 'tacet@pve',
   node: 'pve1',
   secrets: '/etc/tacet',
   guests: [101],
   storages: ['local'],
   restore: undefined,
-});
+};
+const wish = wishFor(input);
 
 it('the lines for an empty node', () => {
   expect(printedLines(wish, 'provision')).toEqual([
@@ -46,4 +49,18 @@ it('a shell takes each word for what it is', () => {
   const line = pveumLine({ kind: 'create-user', userId: 'a b@pve', comment: nasty });
   const script = `pveum() { printf '%s\\n' "$@"; }; ${line}`;
   expect(execFileSync('sh', ['-c', script]).toString()).toBe(`user\nadd\na b@pve\n--comment\n${nasty}\n`);
+});
+
+it('the lines in the guide are the ones that are printed', () => {
+  const guide = readFileSync(new URL('../../../../docs/guides/tokens.md', import.meta.url), 'utf8');
+  const blocks = [...guide.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, lines = '']) => lines.trimEnd());
+  const withRestore = wishFor({
+    ...input,
+    restore: { targets: [201], storages: ['local-lvm'], bridges: ['vmbr0'] },
+  });
+  expect(blocks).toContain(printedLines(withRestore, 'provision').join('\n'));
+  expect(blocks).toContain(printedLines(wish, 'rotate').join('\n'));
+  const state = fulfilled(wishFor({ ...input, guests: [101, 102] }));
+  const { steps } = planRevoke(state, wish.userId, wish.tokens, new Set());
+  expect(blocks).toContain(steps.map(pveumLine).join('\n'));
 });

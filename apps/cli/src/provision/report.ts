@@ -50,18 +50,19 @@ function asJson({ wish, plan, done, secrets, proofs }: Outcome, request: Request
   };
 }
 
-function textOf({ wish, plan, done, secrets, proofs }: Outcome, request: Request, showSecrets: boolean) {
+function textOf(outcome: Outcome, request: Request, showSecrets: boolean): string[] {
+  const { wish, plan, done, secrets, proofs } = outcome;
   const lines: string[] = [];
   if (request.dryRun && plan.steps.length > 0) {
     lines.push('To do; a dry run changes nothing:');
     for (const step of plan.steps) lines.push(`  ${describeStep(step)}`, `      ${pveumLine(step)}`);
   }
-  if (plan.steps.length + plan.obstacles.length === 0)
+  if (plan.steps.length + plan.obstacles.length === 0) {
     lines.push('Nothing to change: it is as it should be.');
+  }
   for (const remark of plan.remarks) lines.push(`Note: ${remark}`);
-  if (showSecrets) {
-    for (const [tokenId, secret] of secrets)
-      lines.push(`Secret of ${fullTokenId(wish.userId, tokenId)}: ${secret}`);
+  for (const [tokenId, secret] of showSecrets ? secrets : []) {
+    lines.push(`Secret of ${fullTokenId(wish.userId, tokenId)}: ${secret}`);
   }
   for (const { id, checks } of proofs) {
     lines.push('', `Tried with ${id}:`);

@@ -39,6 +39,11 @@ describe('a schedule', () => {
     expect(problemsOf({ when: { event: '26-01-01' } }).message).toContain('never happens');
   });
 
+  it('with a blackout that cannot be read is refused, and does not go without', () => {
+    const error = problemsOf({ blackouts: [{ kind: 'calendar', event: 'sometimes', durationMs: 1 }] });
+    expect(error.problems.map(({ path }) => path)).toEqual(['blackouts.0.event']);
+  });
+
   it('that is right keeps what was said', () => {
     const compiled = scheduleOf({ blackouts: [{ kind: 'daily', from: '07:05', to: '18:30' }] });
     expect(compiled.blackouts).toEqual([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CompiledSchedule } from './compile-schedule.ts';
-import { dueRuns, nextTurn, type ScheduleState } from './due-runs.ts';
+import { type DueRun, dueRuns, nextTurn, type ScheduleState } from './due-runs.ts';
 import { jitterOf } from './jitter.ts';
 import type { SelectableGuest } from './select-guests.ts';
 import { scheduleOf } from './testing/schedule-of.ts';
@@ -20,11 +20,11 @@ function state(decidedUntil: Record<string, string>, more: Partial<ScheduleState
 /** Asks again and again, as a controller does, from one instant up to another. */
 function live(schedules: CompiledSchedule[], from: string, to: string, tickMs = minuteMs) {
   let decidedUntil: ReadonlyMap<string, number> = new Map();
-  const due: ReturnType<typeof dueRuns>['due'] = [];
+  const due: (DueRun & { decidedAt: number })[] = [];
   const missed: ReturnType<typeof dueRuns>['missed'] = [];
   for (let now = at(from); now <= at(to); now += tickMs) {
     const decision = dueRuns(schedules, { decidedUntil, queued: [], guests }, now);
-    due.push(...decision.due.map((run) => ({ ...run, now })));
+    due.push(...decision.due.map((run) => ({ ...run, decidedAt: now })));
     missed.push(...decision.missed);
     ({ decidedUntil } = decision);
   }
@@ -126,6 +126,9 @@ describe('jitter', () => {
       due.filter(({ eventAt }) => eventAt !== at('2026-06-02T00:00Z') && eventAt !== at('2026-06-03T00:00Z')),
     ).toEqual([]);
     expect(turnOf(101)).not.toBe(turnOf(102));
+    expect(due.filter(({ dueAt, decidedAt }) => decidedAt < dueAt || decidedAt >= dueAt + minuteMs)).toEqual(
+      [],
+    );
   });
 
   it('may be longer than the time between two events', () => {

@@ -34,6 +34,7 @@ export async function measure(
     const signal = AbortSignal.timeout(flowDeadlineMs);
     await Promise.all(streams.map((stream) => collector.next(stream, guestAddress, signal)));
   };
+  await strategy.setUp?.(scene);
   await flows();
   await systemClock.sleep(settleMs);
   const beginning = Date.now();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { renderHookScript } from '@tacet/cli/src/hook/hook-script.ts';
 import { type LabStage, openLabStage } from '@tacet/demo';
-import { type Guest, type Lab, streamsOf, type WriteStream } from '@tacet/lab';
+import { type Lab, streamsOf, type WriteStream } from '@tacet/lab';
 import { describeSamples, median } from '../samples.ts';
 import { HookCaller } from './hook-caller.ts';
 import { measure, type Measurement } from './measure.ts';
@@ -75,7 +75,7 @@ export async function stall(
   print('The same from the beginning of the preparation', streams, gaps('wholeGapMs'));
   printRatios(streams, gaps('gapMs'));
   if (!restore) return;
-  const compared = [strategies.plain, strategies.tacet].map(({ name }) => name);
+  const compared = [strategies.plain, strategies.tacet, strategies.tacetFast].map(({ name }) => name);
   await compareRestores(
     lab,
     stage,
@@ -91,13 +91,8 @@ async function openScene(stage: LabStage): Promise<Scene> {
   await chmod(script, 0o755);
   return {
     guest: stage.guest,
-    containerIds: await containerIds(stage.guest),
     hook: new HookCaller(script, vmid),
   };
-}
-
-async function containerIds(guest: Guest): Promise<string[]> {
-  return (await guest.exec(['docker', 'ps', '--quiet'])).stdout.split('\n').filter(Boolean);
 }
 
 type GapsOf = (strategy: Strategy, stream: WriteStream) => number[];
