@@ -108,7 +108,7 @@ function describeCover(held: readonly ServiceEvidence[], plan: QuiescePlan | und
   );
   const unflushed = plan ? heldUnflushed(plan).map(({ stack, service }) => `${stack}/${service}`) : [];
   return [
-    `${services} held from before the request until after the snapshot`,
+    `${services} held from before the snapshot until after it`,
     ...(leftOut === 0 ? [] : [`${leftOut} left out on purpose`]),
     ...(behind.length === 0 ? [] : [`the copy is behind the last acknowledged write: ${behind.join(', ')}`]),
     ...(unflushed.length === 0

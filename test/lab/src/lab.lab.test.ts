@@ -166,6 +166,23 @@ describe.skipIf(obstacle !== undefined)(`the lab${obstacle ? ` (skipped: ${obsta
     expect(existsSync(join(paths.storage, 'restore-202'))).toBe(false);
   });
 
+  it('restores from a snapshot what an archive of it would have had', async () => {
+    await guest.writeFile('/root/kept', 'yes');
+    await guest.writeFile('/tmp/.left/out', 'no');
+    await guest.snapshot('direct');
+    const copy = await lab.restoreGuest({ vmid: 203, snapshot: { vmid: 101, name: 'direct' } });
+    await guest.deleteSnapshot('direct');
+    expect(copy.hostname).toBe('shop');
+    expect(copy.mac).toBe(guest.mac);
+    expect(await copy.readFile('/etc/machine-id')).toEqual(await guest.readFile('/etc/machine-id'));
+    expect((await copy.readFile('/root/kept')).toString()).toBe('yes');
+    await expect(copy.readFile('/tmp/.left/out')).rejects.toThrow(/No such file/);
+    await copy.destroy();
+    const gone = lab.restoreGuest({ vmid: 203, snapshot: { vmid: 101, name: 'direct' } });
+    await expect(gone).rejects.toThrow(/btrfs subvolume snapshot/);
+    expect(lab.guest(203)).toBeUndefined();
+  });
+
   it('rolls a stopped guest back to a snapshot', async () => {
     const copy = lab.guest(201);
     if (!copy) throw new Error('guest 201 is gone');

@@ -40,8 +40,9 @@ export class MemoryRedisSession implements ExecSession {
     this.#mayEnter = wanted === null || wanted === password;
     if (!server) return;
     const connected = clients.get(server) ?? [];
-    clients.set(server, [...connected, this]);
-    this.#id = connected.length + 1;
+    const last = connected.at(-1);
+    this.#id = last ? last.#id + 1 : 1;
+    clients.set(server, [...connected.filter((client) => !client.#ended.signal.aborted), this]);
   }
 
   async ask(text: string, isLast: (line: string) => boolean, signal: AbortSignal): Promise<string[]> {
@@ -80,7 +81,9 @@ export class MemoryRedisSession implements ExecSession {
     const question = this.#question;
     if (!question) return;
     question.answer.push(line);
-    if (question.isLast(line)) question.done.resolve(question.answer);
+    if (!question.isLast(line)) return;
+    this.#question = undefined;
+    question.done.resolve(question.answer);
   }
 
   async #run(command: string): Promise<string[]> {

@@ -98,7 +98,7 @@ describe('a cgroup', () => {
     await writeFile(join(cgroup, 'cgroup.freeze'), '1');
     const frozen = freezer.isFrozen(cgroup);
     await clock.whenSleeping();
-    await clock.advance(201);
+    await clock.advance(210);
     expect(await frozen).toBe(false);
     await writeFile(join(cgroup, 'cgroup.freeze'), '0');
     await kernelSays(1);

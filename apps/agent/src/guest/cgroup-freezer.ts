@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, describeError, systemClock, TacetError } from '@tacet/runtime';
 import type { Freezer } from './guest.ts';
@@ -49,11 +50,11 @@ export class CgroupFreezer implements Freezer {
   async freeze(cgroup: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     try {
-      await write(cgroup, '1');
-      while (!(await kernelSaysFrozen(cgroup))) await this.#clock.sleep(pollMs, signal);
+      write(cgroup, '1');
+      while (!kernelSaysFrozen(cgroup)) await this.#clock.sleep(pollMs, signal);
     } catch (error) {
       // Whoever gave up waiting has perhaps thawed before this write: it must not be the last word.
-      await this.#release(cgroup);
+      this.#release(cgroup);
       if (signal.aborted) throw signal.reason;
       throw isGone(error)
         ? new TacetError(`${cgroup} is gone`, { code: 'not-found', cause: error })
@@ -62,23 +63,23 @@ export class CgroupFreezer implements Freezer {
   }
 
   async thaw(cgroup: string, signal: AbortSignal): Promise<void> {
-    await this.#release(cgroup);
-    while (await kernelSaysFrozen(cgroup)) await this.#clock.sleep(pollMs, signal);
+    this.#release(cgroup);
+    while (kernelSaysFrozen(cgroup)) await this.#clock.sleep(pollMs, signal);
   }
 
   async isFrozen(cgroup: string): Promise<boolean> {
     const startedMs = this.#clock.monotonicMs();
-    while (await isMeantToBeFrozen(cgroup)) {
-      if (await kernelSaysFrozen(cgroup)) return true;
+    while (isMeantToBeFrozen(cgroup)) {
+      if (kernelSaysFrozen(cgroup)) return true;
       if (this.#clock.monotonicMs() - startedMs > newcomerMs) return false;
       await this.#clock.sleep(pollMs);
     }
     return false;
   }
 
-  async #release(cgroup: string): Promise<void> {
+  #release(cgroup: string): void {
     try {
-      await write(cgroup, '0');
+      write(cgroup, '0');
     } catch (error) {
       if (isGone(error)) return;
       throw new TacetError(`cannot thaw ${cgroup}: ${describeError(error)}`, {
@@ -90,23 +91,25 @@ export class CgroupFreezer implements Freezer {
   }
 }
 
-async function write(cgroup: string, value: '0' | '1'): Promise<void> {
+// Not through the thread pool: the kernel keeps none of these calls waiting, and a whole stack waits for them.
+
+function write(cgroup: string, value: '0' | '1'): void {
   // `r+`: the directory of a cgroup that is gone must never be filled with a file of ours.
-  await writeFile(join(cgroup, 'cgroup.freeze'), value, { flag: 'r+' });
+  writeFileSync(join(cgroup, 'cgroup.freeze'), value, { flag: 'r+' });
 }
 
-async function isMeantToBeFrozen(cgroup: string): Promise<boolean> {
-  return (await read(cgroup, 'cgroup.freeze'))?.trim() === '1';
+function isMeantToBeFrozen(cgroup: string): boolean {
+  return read(cgroup, 'cgroup.freeze')?.trim() === '1';
 }
 
-async function kernelSaysFrozen(cgroup: string): Promise<boolean> {
-  return (await read(cgroup, 'cgroup.events'))?.split('\n').includes('frozen 1') ?? false;
+function kernelSaysFrozen(cgroup: string): boolean {
+  return read(cgroup, 'cgroup.events')?.split('\n').includes('frozen 1') ?? false;
 }
 
 /** Undefined where the cgroup is gone. */
-async function read(cgroup: string, name: string): Promise<string | undefined> {
+function read(cgroup: string, name: string): string | undefined {
   try {
-    return await readFile(join(cgroup, name), 'utf8');
+    return readFileSync(join(cgroup, name), 'utf8');
   } catch (error) {
     if (isGone(error)) return undefined;
     throw error;

@@ -1,6 +1,7 @@
-import { constants } from 'node:fs';
-import { open, readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { constants, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { type PlacedMount, parsePlacedMounts, placesOf } from './placed-mounts.ts';
 
 /** How every database begins that is not encrypted (SQLite's "Database File Format", 1.3). */
@@ -23,17 +24,17 @@ export async function findSqliteFiles(
   procPath: string,
   viewer: string,
 ): Promise<{ path: string; name: string }[]> {
-  const guest = await mountsOf(join(procPath, viewer));
+  const guest = mountsOf(join(procPath, viewer));
   const looked = new Set<string>();
   const found = new Map<string, { path: string; name: string }>();
   for (const pid of pids) {
     const processPath = join(procPath, String(pid));
-    const names = await openFiles(processPath);
+    // One process is as much as this thread does without a break.
+    await setImmediate();
+    const names = openFiles(processPath);
     if (names.length === 0) continue;
-    const [namespace, mounts] = await Promise.all([
-      linkOf(join(processPath, 'ns/mnt')),
-      mountsOf(processPath),
-    ]);
+    const namespace = unlessGone(() => readlinkSync(join(processPath, 'ns/mnt')));
+    const mounts = mountsOf(processPath);
     for (const name of names) {
       // Processes of one container mostly have the same files open.
       const key = `${namespace} ${name}`;
@@ -49,12 +50,14 @@ export async function findSqliteFiles(
   return [...found.values()].toSorted((one, other) => one.name.localeCompare(other.name));
 }
 
-/** Names of what could be a database, once each; a process that is gone has nothing open. */
-async function openFiles(processPath: string): Promise<string[]> {
-  const descriptors = await unlessGone(readdir(join(processPath, 'fd')));
+/**
+ * Names of what could be a database, once each; a process that is gone has nothing open. At once, because procfs
+ * answers from memory: asked one by one through the thread pool, thousands of descriptors take seconds.
+ */
+function openFiles(processPath: string): string[] {
   const names = new Set<string>();
-  for (const descriptor of descriptors ?? []) {
-    const name = await linkOf(join(processPath, 'fd', descriptor));
+  for (const descriptor of unlessGone(() => readdirSync(join(processPath, 'fd'))) ?? []) {
+    const name = unlessGone(() => readlinkSync(join(processPath, 'fd', descriptor)));
     if (name?.startsWith('/') && !name.endsWith(deleted)) names.add(name.replace(besides, ''));
   }
   return [...names];
@@ -63,7 +66,7 @@ async function openFiles(processPath: string): Promise<string[]> {
 /** `device:inode` of a regular file that begins as a database does. */
 async function sqliteIdentity(path: string): Promise<string | undefined> {
   // Without O_NONBLOCK the opening of a FIFO would wait for somebody to write.
-  const file = await unlessGone(open(path, constants.O_RDONLY | constants.O_NONBLOCK));
+  const file = await onceUnlessGone(open(path, constants.O_RDONLY | constants.O_NONBLOCK));
   if (!file) return undefined;
   try {
     const seen = await file.stat({ bigint: true });
@@ -82,18 +85,14 @@ async function firstThatIs(
   root: string,
 ): Promise<string | undefined> {
   for (const place of places) {
-    const seen = await unlessGone(stat(`${root}${place}`, { bigint: true }));
+    const seen = await onceUnlessGone(stat(`${root}${place}`, { bigint: true }));
     if (seen && `${seen.dev}:${seen.ino}` === identity) return place;
   }
   return undefined;
 }
 
-async function mountsOf(processPath: string): Promise<PlacedMount[]> {
-  return parsePlacedMounts((await unlessGone(readFile(join(processPath, 'mountinfo'), 'utf8'))) ?? '');
-}
-
-async function linkOf(path: string): Promise<string | undefined> {
-  return await unlessGone(readlink(path));
+function mountsOf(processPath: string): PlacedMount[] {
+  return parsePlacedMounts(unlessGone(() => readFileSync(join(processPath, 'mountinfo'), 'utf8')) ?? '');
 }
 
 const gone: ReadonlySet<unknown> = new Set([
@@ -107,11 +106,24 @@ const gone: ReadonlySet<unknown> = new Set([
 ]);
 
 /** A process, a descriptor or a file that has just gone, and what nobody may open: none of them is a database. */
-async function unlessGone<T>(look: Promise<T>): Promise<T | undefined> {
+function unlessGone<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+async function onceUnlessGone<T>(look: Promise<T>): Promise<T | undefined> {
   try {
     return await look;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && gone.has(error.code)) return undefined;
+    if (isGone(error)) return undefined;
     throw error;
   }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && gone.has(error.code);
 }

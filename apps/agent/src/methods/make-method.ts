@@ -1,4 +1,4 @@
-import { type EngineMethodName, readLabels } from '@tacet/protocol';
+import { type EngineMethodName, readLabels, type StackPolicy } from '@tacet/protocol';
 import type { HoldRecord } from '../journal/schemas.ts';
 import { ExecMethod, inheritedExecLock } from './exec.ts';
 import { FreezeHold } from './freeze.ts';
@@ -22,13 +22,18 @@ const engineMethods = {
   exec: ExecMethod,
 } satisfies Record<EngineMethodName, new (...parts: never[]) => EngineMethod>;
 
-/** For a container that was just seen; nothing is opened yet. */
+/**
+ * For a container that was just seen; nothing is opened yet. `policy` is its stack's, which another service's
+ * label may have given.
+ */
 export function newEngineMethod(
   name: EngineMethodName,
   target: MethodTarget,
+  policy: StackPolicy,
   ports: MethodPorts,
 ): EngineMethod {
-  return new engineMethods[name](target, ports, readLabels(target.container.labels).labels);
+  const { labels } = readLabels(target.container.labels);
+  return new engineMethods[name](target, ports, { ...labels, 'tacet.policy': policy });
 }
 
 /** The holds that need nothing but the engine or the kernel. */

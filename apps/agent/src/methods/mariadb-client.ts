@@ -2,8 +2,7 @@ import { settingOf } from './container-setting.ts';
 import type { SqlClientKind } from './sql-client.ts';
 
 /** An answer is written out at once, a refusal is no end, and a lost server is not found again by itself. */
-const options =
-  '--batch --skip-column-names --unbuffered --force --skip-reconnect --connect-timeout=5 --skip-auto-rehash';
+const options = '--batch --skip-column-names --unbuffered --force --skip-reconnect --connect-timeout=5';
 
 /**
  * By the conventions of the official images of MariaDB and MySQL and of Bitnami's: root by its password, also

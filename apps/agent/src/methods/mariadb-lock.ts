@@ -1,7 +1,7 @@
 import { TacetError, withDeadline } from '@tacet/runtime';
 import type { HoldRecord } from '../journal/schemas.ts';
 import type { MariaDbServer } from './mariadb-server.ts';
-import { enterStages, leaveStages, stageOf } from './mariadb-stages.ts';
+import { enterFirstStages, enterLastStage, leaveLastStage, leaveStages, stageOf } from './mariadb-stages.ts';
 import { longestStatement } from './mariadb-statements.ts';
 import { holdMark, type MethodPorts, type ServiceHold } from './method.ts';
 import { type SqlClient, SqlRefusal } from './sql-client.ts';
@@ -11,6 +11,7 @@ import { type SqlClient, SqlRefusal } from './sql-client.ts';
  * what `lock_wait_timeout` counts.
  */
 export const lockWaitMs = 2_000;
+const lockWaitSeconds = lockWaitMs / 1_000;
 
 /** For giving up a lock that was not granted. */
 const letGoMs = 2_000;
@@ -37,15 +38,25 @@ export class MariaDbLock implements ServiceHold {
     this.#server = server;
   }
 
-  async hold(_leaseMs: number, signal: AbortSignal): Promise<void> {
+  /** Up to the stage that blocks DDL: nobody who only writes waits for it, and it waits for who does. */
+  async approach(signal: AbortSignal): Promise<void> {
+    if (this.#entered !== undefined) return;
     const client = await this.#server.clients.main(signal);
-    try {
-      await this.#enter(client, signal);
-    } catch (error) {
-      const reason = signal.aborted ? signal.reason : await this.#explain(error, client, signal);
-      await this.#letGo();
-      throw reason;
-    }
+    await this.#orGiveUp(client, signal, async () => {
+      const { way } = await this.#server.facts(signal);
+      this.#connection = await connectionOf(client, signal);
+      if (way !== 'backup-stages') return;
+      this.#entered = way;
+      const wait = `lock_wait_timeout = ${lockWaitSeconds}, max_statement_time = ${lockWaitSeconds}`;
+      await client.ask(`SET SESSION ${wait};`, signal);
+      await enterFirstStages(client, signal);
+    });
+  }
+
+  async hold(_leaseMs: number, signal: AbortSignal): Promise<void> {
+    await this.approach(signal);
+    const client = await this.#server.clients.main(signal);
+    await this.#orGiveUp(client, signal, () => this.#enter(client, signal));
   }
 
   async renew(): Promise<void> {
@@ -63,6 +74,19 @@ export class MariaDbLock implements ServiceHold {
       // Its client has ended, and the lock with it.
       if (!client.isUsable && !signal.aborted) return false;
       throw error;
+    }
+  }
+
+  async letGo(signal: AbortSignal): Promise<boolean> {
+    const client = this.#server.clients.kept;
+    if (!client || this.#entered === undefined) return false;
+    switch (this.#entered) {
+      case 'backup-stages':
+        return await leaveLastStage(client, signal);
+      case 'read-lock':
+        return (await connectionOf(client, signal, 'UNLOCK TABLES;')) === this.#connection;
+      case 'nothing':
+        return (await connectionOf(client, signal)) === this.#connection;
     }
   }
 
@@ -92,17 +116,11 @@ export class MariaDbLock implements ServiceHold {
   async #enter(client: SqlClient, signal: AbortSignal): Promise<void> {
     const { way, lazyMs } = await this.#server.facts(signal);
     const isNeeded = await this.#server.needsLock(signal);
-    const waitSeconds = lockWaitMs / 1_000;
-    this.#connection = await connectionOf(client, signal);
     if (way === 'backup-stages') {
-      this.#entered = way;
-      const wait = `lock_wait_timeout = ${waitSeconds}, max_statement_time = ${waitSeconds}`;
-      await client.ask(`SET SESSION ${wait};`, signal);
-      await enterStages(client, signal);
-      await client.ask('SET SESSION max_statement_time = 0;', signal);
+      await enterLastStage(client, signal);
     } else if (way === 'read-lock' && isNeeded) {
       this.#entered = way;
-      await client.ask(`SET SESSION lock_wait_timeout = ${waitSeconds};`, signal);
+      await client.ask(`SET SESSION lock_wait_timeout = ${lockWaitSeconds};`, signal);
       await client.ask('FLUSH TABLES WITH READ LOCK;', signal);
     } else if (isNeeded) {
       throw noPrivilege();
@@ -114,12 +132,24 @@ export class MariaDbLock implements ServiceHold {
     if (lazyMs !== null) await client.ask('FLUSH LOCAL ENGINE LOGS;', signal);
   }
 
+  /** What fails leaves nothing locked, and says what it failed of. */
+  async #orGiveUp(client: SqlClient, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const reason = await this.#explain(error, client, signal);
+      await this.#giveUp();
+      throw signal.aborted ? signal.reason : reason;
+    }
+  }
+
   async #leave(client: SqlClient, signal: AbortSignal): Promise<void> {
     if (this.#entered === 'backup-stages') await leaveStages(client, signal);
     if (this.#entered === 'read-lock') await client.ask('UNLOCK TABLES;', signal);
     this.#entered = undefined;
   }
 
+  /** Never rejects. */
   async #explain(error: unknown, client: SqlClient, signal: AbortSignal): Promise<unknown> {
     if (!(error instanceof SqlRefusal)) return error;
     if (error.sqlCode === accessDenied) return noPrivilege(error);
@@ -143,14 +173,13 @@ export class MariaDbLock implements ServiceHold {
         ? `running for longest: ${statement.description}`
         : 'no statement is seen in its way, so another backup may hold it';
     } catch (error) {
-      signal.throwIfAborted();
       this.#ports.logger.info('what runs could not be seen', { ...this.record, error });
       return 'what is in its way could not be seen';
     }
   }
 
   /** A lock that came about in part must not stay. Never rejects: its caller has an error of its own. */
-  async #letGo(): Promise<void> {
+  async #giveUp(): Promise<void> {
     using deadline = withDeadline(undefined, letGoMs, 'giving up the lock', this.#ports.clock);
     try {
       await this.thaw(deadline.signal);
@@ -160,8 +189,9 @@ export class MariaDbLock implements ServiceHold {
   }
 }
 
-async function connectionOf(client: SqlClient, signal: AbortSignal): Promise<string> {
-  return (await client.ask('SELECT CONNECTION_ID();', signal))[0]?.[0] ?? '';
+/** `thenDo` is carried out by the same session, whatever the answer. */
+async function connectionOf(client: SqlClient, signal: AbortSignal, thenDo = ''): Promise<string> {
+  return (await client.ask(`SELECT CONNECTION_ID();${thenDo}`, signal))[0]?.[0] ?? '';
 }
 
 function noPrivilege(cause?: unknown): TacetError {

@@ -3,7 +3,7 @@ import { describeError, type TacetError } from '@tacet/runtime';
 import { describe, expect, it } from 'vitest';
 import { inheritedMariaDbLock, MariaDbMethod } from './mariadb.ts';
 import { MySqlMethod } from './mysql.ts';
-import { type SqlAnswer, ScriptedSqlEngine } from './sql-testing.ts';
+import { type SqlAnswer, type SqlScript, ScriptedSqlEngine } from './sql-testing.ts';
 import { portsOf, targetOf } from './testing.ts';
 
 const { signal } = new AbortController();
@@ -58,8 +58,8 @@ function answers(server: Server): (statement: string, client: number) => SqlAnsw
   };
 }
 
-async function bench(server: Server, policy?: string, Method = MariaDbMethod) {
-  const engine = new ScriptedSqlEngine('mariadb:11', answers(server));
+async function benchWith(script: SqlScript, policy?: string, Method = MariaDbMethod) {
+  const engine = new ScriptedSqlEngine('mariadb:11', script);
   const ports = portsOf(engine);
   const target = await targetOf(engine, 'shop/db');
   const { labels } = readLabels(policy === undefined ? {} : { 'tacet.policy': policy });
@@ -71,6 +71,9 @@ async function bench(server: Server, policy?: string, Method = MariaDbMethod) {
     );
   return { engine, ports, method, done };
 }
+
+const bench = (server: Server, policy?: string, Method = MariaDbMethod): ReturnType<typeof benchWith> =>
+  benchWith(answers(server), policy, Method);
 
 describe('MariaDB', () => {
   it('is held by one session in stages, which says itself whether it still stands in the last', async () => {
@@ -90,6 +93,8 @@ describe('MariaDB', () => {
     await method.lock.hold(30_000, signal);
     expect(done()).toEqual(['BACKUP STAGE START;', 'BACKUP STAGE FLUSH;', 'BACKUP STAGE BLOCK_DDL;']);
     expect(await method.lock.isHeld(signal)).toBe(true);
+    await method.lock.hold(30_000, signal);
+    expect(done()).toHaveLength(3);
     await method.lock.thaw(signal);
     expect(done().at(-1)).toBe('BACKUP STAGE END;');
     expect(await method.lock.isHeld(signal)).toBe(false);
@@ -133,6 +138,25 @@ describe('MariaDB', () => {
         'statement 9 of web, for 12 s: UPDATE log SET who = … ← BACKUP STAGE BLOCK_DDL: Lock wait timeout exceeded',
     );
     expect(done().at(-1)).toBe('BACKUP STAGE END;');
+    expect(await method.lock.isHeld(signal)).toBe(false);
+    await method.close();
+  });
+
+  it('leaves nothing of a lock that is given up while it says what is in its way', async () => {
+    const enough = new AbortController();
+    const reason = new Error('enough');
+    const server = {
+      ...mariaDb,
+      refuses: { 'BACKUP STAGE BLOCK_DDL': { sqlCode: '1205', message: 'Lock wait timeout exceeded' } },
+    };
+    const answer = answers(server);
+    const { method, ports } = await benchWith((statement, client) => {
+      if (!statement.includes('PROCESSLIST')) return answer(statement, client);
+      enough.abort(reason);
+      return new Promise(() => undefined);
+    });
+    await expect(method.lock.hold(30_000, enough.signal)).rejects.toBe(reason);
+    expect(ports.processes.killedIn.length).toBeGreaterThan(0);
     expect(await method.lock.isHeld(signal)).toBe(false);
     await method.close();
   });

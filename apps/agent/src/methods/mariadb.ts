@@ -6,7 +6,7 @@ import { MariaDbServer } from './mariadb-server.ts';
 import { longestStatement } from './mariadb-statements.ts';
 import type { Discovery, EngineMethod, Flush, MethodPorts, MethodTarget, ServiceHold } from './method.ts';
 
-/** What the lock takes where nothing is in its way (measured with MariaDB 11.8: 3–13 ms). */
+/** What the lock takes where nothing is in its way (3–15 ms with MariaDB 11.8). */
 const freeLockMs = 15;
 
 /** A statement that has run this long is not expected to end in time. */

@@ -70,6 +70,8 @@ export interface EngineMethod {
  */
 export interface ServiceHold {
   readonly record: HoldRecord;
+  /** What of the hold makes nobody wait yet, so that only the rest of it does. */
+  approach?(signal: AbortSignal): Promise<void>;
   /**
    * Resolves when writes stand still and everything acknowledged is in the files. An engine may carry out a
    * call that was aborted: such a hold settles late, after its signal has aborted, and resolves if it came
@@ -82,6 +84,12 @@ export interface ServiceHold {
   isHeld(signal: AbortSignal): Promise<boolean>;
   /** Resolves when the release was seen, or when there is nothing left that could be held. */
   thaw(signal: AbortSignal): Promise<void>;
+  /**
+   * `isHeld`, and at once the release, in one question, where an engine's clients wait for both. It may be asked
+   * while the container is still frozen, and is answered when it is not. A `thaw` follows and sees to the rest.
+   * @returns whether it was still held until then.
+   */
+  letGo?(signal: AbortSignal): Promise<boolean>;
   /** Gives back what it keeps open. Does not thaw. */
   close(): Promise<void>;
 }

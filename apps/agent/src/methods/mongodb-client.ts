@@ -79,9 +79,9 @@ export class MongoClient implements AsyncDisposable {
       `${say(`{ ok: Number(r.ok), message: r.errmsg || ""${wanted.join('')} }`)} } ` +
       `catch (e) { ${say('{ ok: 0, message: String(e.message || e) }')} }`;
     // Prompts stand before it.
-    const lines = await this.#session.ask(line, (said) => said.includes(mark), signal);
-    const last = lines.at(-1) ?? '';
-    const reply = replyIn(last.slice(last.indexOf(mark) + mark.length));
+    const lines = await this.#session.ask(line, (one) => one.includes(mark), signal);
+    const said = lines.find((one) => one.includes(mark)) ?? '';
+    const reply = replyIn(said.slice(said.indexOf(mark) + mark.length));
     if (!reply) throw new TacetError(`the client says: ${lines.join('; ')}`, { code: 'internal' });
     if (reply['ok'] === 1) return reply;
     const name = Object.keys(command)[0] ?? '';

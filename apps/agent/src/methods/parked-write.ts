@@ -1,6 +1,6 @@
 import type { EngineContainer } from '../engine/engine.ts';
 import type { MethodPorts } from './method.ts';
-import { RedisClient } from './redis-client.ts';
+import { parseInfo, RedisClient, type RedisInfo } from './redis-client.ts';
 
 /** Counts as a write for `CLIENT PAUSE`, and changes nothing. */
 export const harmlessWrite = 'PUBLISH tacet:probe held';
@@ -31,16 +31,17 @@ export class ParkedWrite implements AsyncDisposable {
     return this.#isSent;
   }
 
-  /** Resolves when the pause has begun; the write follows it at once, from the same client. */
-  async pauseAndSend(ms: number, signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when the pause has begun; the write follows it at once, from the same client.
+   * @returns INFO's section `persistence`, as it was in the pause: another question would only make writers wait.
+   */
+  async pauseAndSend(ms: number, signal: AbortSignal): Promise<RedisInfo> {
     this.#isSent = true;
-    // Now, because a client that was idle for long may have had to connect again.
-    const [id = ''] = await this.#client.ask(
-      ['CLIENT ID', `CLIENT PAUSE ${ms} WRITE`],
-      signal,
-      harmlessWrite,
-    );
-    this.#id = id;
+    // Its id now, because a client that was idle for long may have had to connect again.
+    const commands = ['CLIENT ID', `CLIENT PAUSE ${ms} WRITE`, 'INFO persistence'];
+    const lines = await this.#client.ask(commands, signal, harmlessWrite);
+    this.#id = lines[0] ?? '';
+    return parseInfo(lines);
   }
 
   /** To ask over another client: what {@link stateIn} then reads out of the answer. */

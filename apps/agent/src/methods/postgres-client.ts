@@ -24,7 +24,7 @@ exec psql --no-psqlrc --no-password --quiet --no-align --tuples-only --field-sep
 `;
 
 /**
- * `psql`, which writes every answer out at once, also into a pipe (seen with 15 and 17), and ends when its
+ * `psql`, which writes every answer out at once, also into a pipe (seen with 17), and ends when its
  * server does. It says by its own variables (11 and later) whether a statement was refused.
  */
 export const psql: SqlClientKind = {

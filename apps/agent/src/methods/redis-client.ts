@@ -56,10 +56,11 @@ export class RedisClient implements AsyncDisposable {
     const isLast = (line: string): boolean => line === end || mayBeLast.test(line);
     const question = [...commands, `ECHO ${end}`, ...(thenSend === undefined ? [] : [thenSend])];
     const lines = await this.#session.ask(question.join('\n'), isLast, signal);
-    // An echo that came after a refusal belongs to the question before.
-    const answer = lines.slice(lines.findLastIndex((line) => isMark(line) && line !== end) + 1);
+    // An echo that came after a refusal belongs to the question before; what comes after ours is nobody's.
+    const begin = lines.findLastIndex((line) => isMark(line) && line !== end) + 1;
+    const answer = lines.slice(begin, lines.includes(end) ? lines.indexOf(end) : undefined);
     const refusal = answer.find((line) => refusals.test(line));
-    if (refusal === undefined) return answer.filter((line) => line !== end);
+    if (refusal === undefined) return answer;
     throw new TacetError(`${commands.map(nameOf).join(', ')}: ${refusal}`, {
       code: 'prepare-failed',
       hint: hintFor(refusal),

@@ -67,7 +67,7 @@ export class RedisLock implements ServiceHold {
     const { control, parked } = await this.open(signal);
     this.#duty = await this.#dutyOf(control, signal);
     if (parked.isSent) await this.renew(leaseMs, signal);
-    else await parked.pauseAndSend(this.#leased(leaseMs), signal);
+    else if (isWritten(await parked.pauseAndSend(this.#leased(leaseMs), signal), this.#duty)) return;
     await this.#untilWritten({ control, parked }, this.#duty, signal);
   }
 
@@ -78,12 +78,18 @@ export class RedisLock implements ServiceHold {
     await control.ask([`CLIENT PAUSE ${this.#leased(leaseMs)} WRITE`], signal);
   }
 
+  /** By the server's word: what was sent right behind the pause still waits, and nothing has changed since. */
   async isHeld(signal: AbortSignal): Promise<boolean> {
     if (!this.#kept) return false;
     const { control, parked } = this.#kept;
-    const lines = await control.ask([parked.question, 'INFO persistence'], signal);
-    if (parked.stateIn(lines) !== 'waiting') return false;
-    return this.#duty !== 'dump' || parseInfo(lines).get('rdb_changes_since_last_save') === '0';
+    return this.#wasHeldIn(parked, await control.ask([parked.question, 'INFO persistence'], signal));
+  }
+
+  async letGo(signal: AbortSignal): Promise<boolean> {
+    if (!this.#kept) return false;
+    const { control, parked } = this.#kept;
+    const lines = await control.ask([parked.question, 'INFO persistence', 'CLIENT UNPAUSE'], signal);
+    return this.#wasHeldIn(parked, lines);
   }
 
   async thaw(signal: AbortSignal): Promise<void> {
@@ -109,6 +115,11 @@ export class RedisLock implements ServiceHold {
     this.#kept = undefined;
     await kept?.control[Symbol.asyncDispose]();
     await kept?.parked[Symbol.asyncDispose]();
+  }
+
+  #wasHeldIn(parked: ParkedWrite, lines: readonly string[]): boolean {
+    if (parked.stateIn(lines) !== 'waiting') return false;
+    return this.#duty !== 'dump' || parseInfo(lines).get('rdb_changes_since_last_save') === '0';
   }
 
   /** Written down before it is asked for. */
@@ -167,10 +178,12 @@ export class RedisLock implements ServiceHold {
     if (control.status === 'fulfilled' && parked.status === 'fulfilled') {
       return { control: control.value, parked: parked.value };
     }
-    for (const one of [control, parked]) {
+    let failure: unknown;
+    for (const one of [parked, control]) {
       if (one.status === 'fulfilled') await one.value[Symbol.asyncDispose]();
+      else failure = one.reason;
     }
-    throw control.status === 'rejected' ? control.reason : parked.status === 'rejected' && parked.reason;
+    throw failure;
   }
 
   async #find(signal: AbortSignal): Promise<EngineContainer> {

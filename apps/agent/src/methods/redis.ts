@@ -15,6 +15,9 @@ const quickHoldMs = 5;
 const firstPollMs = 5;
 const lastPollMs = 50;
 
+/** The server looks ten times a second whether a background save has ended (its setting `hz`). */
+const unnoticedMs = 100;
+
 /**
  * Redis and Valkey. With an append-only file a pause is all it takes; without one, everything is dumped again:
  * in the hold, so that nothing acknowledged is missing from the copy, or before it where that takes too long.
@@ -59,7 +62,7 @@ export class RedisMethod implements EngineMethod {
       this.#prober ??= await RedisClient.open(this.#ports, this.#target.container, signal, { marked: false });
       const facts = (this.#facts ??= await readFacts(control, this.#ports.logger, signal));
       const dump = facts.persistence === 'dump' ? await this.#dumpNow(control, signal) : undefined;
-      if (dump) this.#facts = { ...facts, dumpMs: dump.tookMs };
+      if (dump) this.#facts = { ...facts, dumpMs: correctedMs(facts.dumpMs, dump.tookMs) };
       const predictedHoldMs = this.#predictedHoldMs(this.#facts);
       const isBehind = dump && this.#choice(this.#facts).mode === 'fast';
       return { bytesFlushed: null, predictedHoldMs, behindSince: isBehind ? dump.startedAt : null };
@@ -137,6 +140,11 @@ export class RedisMethod implements EngineMethod {
       await this.#ports.clock.sleep(delayMs, signal);
     }
   }
+}
+
+/** What was foretold, as far as what was measured allows. */
+function correctedMs(foretoldMs: number, measuredMs: number): number {
+  return Math.min(measuredMs, Math.max(foretoldMs, measuredMs - unnoticedMs));
 }
 
 /** What a dead agent may have paused: until the end of its lease at the latest. */

@@ -84,11 +84,12 @@ export class SqliteMethod implements EngineMethod {
   }
 
   async prepare(signal: AbortSignal): Promise<Flush> {
-    const { open } = await this.#open(signal);
+    const { open, notes } = await this.#open(signal);
     const flushed = await Promise.all(
       open.filter(({ isWal }) => isWal).map((database) => this.#checkpoint(database, signal)),
     );
-    const bytesFlushed = flushed.reduce((sum, bytes) => sum + bytes, 0);
+    const sum = flushed.reduce((total, bytes) => total + bytes, 0);
+    const bytesFlushed = open.length === 0 && notes.length > 0 ? null : sum;
     return { bytesFlushed, predictedHoldMs: quickHoldMs, behindSince: null };
   }
 

@@ -26,9 +26,22 @@ export async function holdAll(
     if (method?.probe) operation.probes.set(containerId, new StallProbe(method.probe, ports));
   }
   for (const step of operation.steps) {
+    await Promise.all(step.map((hold) => approach(operation, hold, signal)));
     await Promise.all(step.map((hold) => holdOne(operation, hold, lease, ports, signal)));
   }
   signal.throwIfAborted();
+}
+
+/** From here on it is owed a thaw. */
+async function approach(operation: Operation, hold: ServiceHold, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  operation.attempted.add(hold);
+  if (!hold.approach) return;
+  try {
+    await orAborted(hold.approach(signal), signal);
+  } catch (error) {
+    throw couldNotBeHeld(hold, error);
+  }
 }
 
 async function holdOne(
@@ -39,17 +52,17 @@ async function holdOne(
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
-  const { stack, service, action, method } = hold.record;
-  operation.attempted.add(hold);
   const startedAt = Math.round(clock.now());
   try {
     await orAborted(hold.hold(lease.leftMs, signal), signal, () => onLate(hold));
   } catch (error) {
-    const how = action === 'lock' ? `the lock of ${method}` : action;
-    throw new TacetError(`${stack}/${service} could not be held (${how})`, {
-      code: 'hold-failed',
-      cause: error,
-    });
+    throw couldNotBeHeld(hold, error);
   }
   operation.evidence.held(hold, startedAt, Math.round(clock.now()));
+}
+
+function couldNotBeHeld({ record }: ServiceHold, cause: unknown): TacetError {
+  const { stack, service, action, method } = record;
+  const how = action === 'lock' ? `the lock of ${method}` : action;
+  return new TacetError(`${stack}/${service} could not be held (${how})`, { code: 'hold-failed', cause });
 }

@@ -7,15 +7,14 @@ import type { ServiceHold } from '../methods/method.ts';
  */
 const checkMs = 3_000;
 
-/** Whether it is seen to hold still. One that cannot be asked is not seen. Never rejects. */
+/** Whether it is seen to hold still, right before its thaw. One that cannot be asked is not seen. Never rejects. */
 export async function isStillHeld(
   hold: ServiceHold,
   { clock, logger }: { clock: Clock; logger: Logger },
 ): Promise<boolean> {
   try {
-    const held = await runWithin(undefined, checkMs, 'the last look', (signal) => hold.isHeld(signal), {
-      clock,
-    });
+    const look = (signal: AbortSignal): Promise<boolean> => hold.letGo?.(signal) ?? hold.isHeld(signal);
+    const held = await runWithin(undefined, checkMs, 'the last look', look, { clock });
     if (!held) logger.warn('no longer held at the end', { ...hold.record });
     return held;
   } catch (error) {

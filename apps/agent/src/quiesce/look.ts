@@ -93,5 +93,7 @@ export function engineMethodFor(
   const target = targets.get(containerId);
   // Ended in order, an engine flushes itself.
   if (!target || !isEngineMethod(method) || holds.includes('stop')) return undefined;
-  return newEngineMethod(method, target, ports);
+  // With nothing else to hold it, all depends on its lock.
+  const policy = holds.includes('freeze') || holds.includes('pause') ? 'sweep' : 'flush';
+  return newEngineMethod(method, target, policy, ports);
 }

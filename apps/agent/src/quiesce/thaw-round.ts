@@ -29,7 +29,7 @@ export function namesOf(unthawed: Unthawed): string {
 export async function thawAll(steps: readonly ServiceHold[][], ports: ThawPorts): Promise<Unthawed> {
   const unthawed: Unthawed = new Map();
   const attempts: Promise<void>[] = [];
-  for (const step of steps.toReversed()) {
+  for (const step of sweptTogether(steps).toReversed()) {
     const ofStep = Promise.all(
       step.map(async (hold) => {
         await ports.beforeThaw?.(hold);
@@ -46,6 +46,19 @@ export async function thawAll(steps: readonly ServiceHold[][], ports: ThawPorts)
   }
   await Promise.all(attempts);
   return unthawed;
+}
+
+/**
+ * The sweep and the locks beneath it: what is asked of a frozen container is answered the moment it is thawed, so
+ * that a lock's clients do not wait for a question that comes later.
+ */
+function sweptTogether(steps: readonly ServiceHold[][]): ServiceHold[][] {
+  const first = steps.findLastIndex((step) => !step.every(isSwept)) + 1;
+  return [...steps.slice(0, first), steps.slice(first).flat()];
+}
+
+function isSwept({ record: { action } }: ServiceHold): boolean {
+  return action === 'lock' || action === 'freeze';
 }
 
 /** Tries again, for ever, until everything is thawed; rejects only on abort. `unthawed` shrinks meanwhile. */

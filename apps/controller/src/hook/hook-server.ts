@@ -28,6 +28,8 @@ export class HookServer implements AsyncDisposable {
   private constructor(options: HookServerOptions) {
     this.#options = options;
     this.#server = createServer((socket) => void this.#serve(socket));
+    // Of a single connection, as when there are too many open files; the script then goes on without.
+    this.#server.on('error', (error) => options.log.warn("the hook's socket failed", { error }));
   }
 
   /** @throws Failure `invalid-input` where the socket cannot be made, or another controller listens there. */

@@ -18,7 +18,7 @@ export function heldLine({ held }: QuiesceWindow): string {
 }
 
 export function thawedLine(thawed: RequestResult<'thaw'> | undefined): string {
-  if (thawed === undefined) return 'the thaw was sent, and is not answered yet';
+  if (thawed === undefined) return 'the thaw was sent; nobody has answered it so far';
   const { services, failures, releasedBy } = thawed;
   const problem = failures.map(({ message }) => message).join('; ');
   const by =

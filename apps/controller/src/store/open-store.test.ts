@@ -3,9 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Backup } from '@tacet/protocol';
+import { Kysely, SqliteDialect } from 'kysely';
+import { Migrator } from 'kysely/migration';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fakeIncarnation, fakeStatus } from '../testing/fake-agent.ts';
+import { first } from './migrations/0001-first.ts';
+import { openNodeSqlite } from './node-sqlite.ts';
 import { openStore } from './open-store.ts';
+import type { Tables } from './schema.ts';
 
 let directory: string;
 let path: string;
@@ -48,6 +53,23 @@ describe('the store', () => {
     expect(await store.operations.get('op1')).toMatchObject({ state: 'succeeded', backup });
     expect(await store.backups.list(101, 10)).toEqual([backup]);
     expect(await store.backups.list(102, 10)).toEqual([]);
+  });
+
+  it('knows of backups that were made before there was a hook who had asked for them', async () => {
+    const { origin: _, ...before } = backup;
+    const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: openNodeSqlite(path) }) });
+    const provider = { getMigrations: async () => ({ '0001-first': first }) };
+    expect((await new Migrator({ db, provider }).migrateToLatest()).error).toBeUndefined();
+    await db.destroy();
+    const database = new DatabaseSync(path);
+    database.exec(
+      `INSERT INTO operations (id, kind, vmid, state, started_at) VALUES ('op1', 'backup', 101, 'succeeded', 1);
+       INSERT INTO backups (id, operation_id, vmid, node, storage, volid, size_bytes, started_at, finished_at, verdict)
+       VALUES ('b1', 'op1', 101, 'pve1', 'local', '${backup.volid}', ${backup.sizeBytes}, 1, 2, '${JSON.stringify(backup.verdict)}')`,
+    );
+    database.close();
+    await using store = await openStore(path);
+    expect(await store.backups.get('b1')).toEqual({ ...before, origin: 'controller' });
   });
 
   it('refuses a store that a newer controller has written, and leaves it alone', async () => {

@@ -8,8 +8,6 @@ const callMs = 120_000;
 export class HookCaller {
   readonly #script: string;
   readonly #vmid: number;
-  /** What it said for the log of the task, newest call last. */
-  readonly lines: string[] = [];
 
   constructor(script: string, vmid: number) {
     this.#script = script;
@@ -24,7 +22,7 @@ export class HookCaller {
       env: { LC_ALL: 'C', STOREID: 'local', VMTYPE: 'lxc', HOSTNAME: 'bench' },
     });
     const said = stdout.split('\n').filter((line) => line !== '');
-    this.lines.push(...said);
+    for (const line of said) console.error(`  ${line}`);
     if (phase === 'pre-stop' && !said.some((line) => line.includes('held'))) {
       throw new Error(`the hook held nothing: ${stdout || 'it said nothing'}`);
     }

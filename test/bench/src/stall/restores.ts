@@ -37,10 +37,16 @@ export async function compareRestores(
   signal: AbortSignal,
 ): Promise<void> {
   const restored: Restored[] = [];
-  for (const one of measured) {
-    signal.throwIfAborted();
-    restored.push(...(await restore(lab, stage, one, signal)));
-    console.error(`restored ${one.snapshot} (${one.strategy})`);
+  // Its writers would be what the copies' databases wait for.
+  await stage.guest.freeze();
+  try {
+    for (const one of measured) {
+      signal.throwIfAborted();
+      restored.push(...(await restore(lab, stage, one, signal)));
+      console.error(`restored ${one.snapshot} (${one.strategy})`);
+    }
+  } finally {
+    await stage.guest.unfreeze();
   }
   const names = [...new Set(measured.map(({ strategy }) => strategy))];
   const rows = streamsOf('engines').flatMap(([stream]) =>

@@ -91,7 +91,12 @@ export class GuestRegistry {
   ): Promise<ArchivedConfig> {
     const { hostname, mac, memoryMb } = await loadDescription(from.vmid);
     await snapshotSubvolume(snapshotPath(from.vmid, from.name), target, { readOnly: false, signal });
-    await forgetTemporaryFiles(target);
+    try {
+      await forgetTemporaryFiles(target);
+    } catch (error) {
+      await deleteSubvolume(target);
+      throw error;
+    }
     return { hostname, mac, memoryMb };
   }
 
