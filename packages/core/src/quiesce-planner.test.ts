@@ -119,6 +119,15 @@ describe('a label', () => {
     const plan = planQuiesce([labelled('wiki', { 'tacet.exec.hold': 'occ maintenance:mode --on' })]);
     expect(plan.services).toMatchObject([{ method: 'exec', holds: ['lock', 'freeze'] }]);
   });
+
+  it('with nothing but a preparation does not pretend to hold', () => {
+    const labels = { 'tacet.exec.prepare': 'sync-now' };
+    expect(planQuiesce([labelled('wiki', labels)]).services).toMatchObject([
+      { method: 'exec', holds: ['freeze'] },
+    ]);
+    const alone = planQuiesce([labelled('wiki', { ...labels, 'tacet.policy': 'flush' })]);
+    expect([alone.services[0]?.holds, alone.uncovered[0]?.service]).toEqual([[], 'wiki']);
+  });
 });
 
 describe('a policy', () => {

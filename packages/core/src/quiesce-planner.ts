@@ -50,7 +50,7 @@ export function planQuiesce(
     const { stack, service: name, containerId, image, dependsOn } = service;
     const { policy, disagree } = policyOf(stack);
     const { method, chosenBy } = chooseMethod(service, labels, policy);
-    const holds = holdsOf(method, chosenBy, policy);
+    const holds = holdsOf(method, chosenBy, policy, labels);
     if (method === 'none') {
       const label = chosenBy === 'policy' ? 'tacet.policy' : 'tacet.method';
       uncovered.push({ stack, service: name, reason: `label ${label}=none` });
@@ -122,6 +122,7 @@ function holdsOf(
   method: MethodName,
   chosenBy: PlannedService['chosenBy'],
   policy: StackPolicy,
+  labels: ServiceLabels,
 ): HoldAction[] {
   if (method === 'none') return [];
   if (method === 'pause' || method === 'stop') return [method];
@@ -129,8 +130,9 @@ function holdsOf(
   if (method === 'freeze') return standstill === undefined && chosenBy === 'default' ? [] : ['freeze'];
   // Ended in order, an engine has nothing left to lock.
   if (standstill === 'stop') return ['stop'];
-  if (standstill === undefined) return lockable.has(method) ? ['lock'] : [];
-  return alwaysLocked.has(method) ? ['lock', standstill] : [standstill];
+  const hasLock = method !== 'exec' || labels['tacet.exec.hold'] !== undefined;
+  if (standstill === undefined) return hasLock && lockable.has(method) ? ['lock'] : [];
+  return hasLock && alwaysLocked.has(method) ? ['lock', standstill] : [standstill];
 }
 
 const standstills: Readonly<Record<StackPolicy, Exclude<HoldAction, 'lock'> | undefined>> = {

@@ -52,7 +52,7 @@ export class DockerExecSession implements ExecSession {
       if (signal.aborted) this.#stream.destroy();
       throw error;
     } finally {
-      this.#question = undefined;
+      if (this.#question === question) this.#question = undefined;
     }
   }
 
@@ -64,7 +64,10 @@ export class DockerExecSession implements ExecSession {
     const question = this.#question;
     if (!question) return;
     question.answer.push(line);
-    if (question.isLast(line)) question.done.resolve(question.answer);
+    if (!question.isLast(line)) return;
+    // What comes after it in the same chunk is no part of it.
+    this.#question = undefined;
+    question.done.resolve(question.answer);
   }
 
   #end(cause: unknown): void {
