@@ -69,7 +69,7 @@ describe('tacet at the terminal', () => {
     expect(err).toMatch(/prepared .*\n.*held .*\n.*requested .*\n/);
     expect(out).toContain('Verdict  app-consistent: 2 services were held');
     expect(out).toContain('Proof');
-    expect(out).toMatch(/shop\/db +freeze +\d+ ms/);
+    expect(out).toMatch(/shop\/db +freeze +freeze +\d+ ms/);
     expect(code).toBe(exitCodes.ok);
   });
 

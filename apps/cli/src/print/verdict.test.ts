@@ -51,9 +51,16 @@ describe('a verdict in words', () => {
   });
 
   it('tells the stall of each service, and of which nobody saw the end', () => {
-    const text = verdictLines(backup({ services: [service('db', 1_412), service('web', null)] })).join('\n');
-    expect(text).toMatch(/shop\/db +freeze +412 ms/);
-    expect(text).toMatch(/shop\/web +freeze +not seen thawed/);
+    const db = {
+      ...service('db', 1_412),
+      method: 'postgres',
+      engine: 'PostgreSQL 17.6',
+      bytesFlushed: 1_300_000,
+      probeStallMs: 398,
+    } as const;
+    const text = verdictLines(backup({ services: [db, service('web', null)] })).join('\n');
+    expect(text).toMatch(/shop\/db +postgres +freeze +398 ms +1\.3 MB +PostgreSQL 17\.6/);
+    expect(text).toMatch(/shop\/web +freeze +freeze +not seen thawed/);
   });
 
   it('names what was left out, and why', () => {

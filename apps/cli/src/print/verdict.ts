@@ -35,8 +35,9 @@ function proofLines(proof: Proof): string[] {
   ];
 }
 
-/** The time in which a service's writes were blocked, from the first lock to the thaw. */
-export function stallOf(service: ServiceEvidence): number | undefined {
+/** The time in which a service's writes were blocked: as a probe saw it, else from the first hold to the thaw. */
+function stallOf(service: ServiceEvidence): number | undefined {
+  if (service.probeStallMs !== null) return service.probeStallMs;
   return service.thawedAt === null ? undefined : service.thawedAt - service.holdStartedAt;
 }
 
@@ -45,9 +46,12 @@ function stallLines(services: readonly ServiceEvidence[]): string[] {
   const rows = services.map((service) => {
     const stall = stallOf(service);
     const words = stall === undefined ? 'not seen thawed' : durationOf(stall);
-    return [`${service.stack}/${service.service}`, service.method, words];
+    const { stack, service: name, method, holds, engine, bytesFlushed } = service;
+    const flushed = bytesFlushed === null ? '' : bytesOf(bytesFlushed);
+    return [`${stack}/${name}`, method, holds.join(' + '), words, flushed, engine ?? ''];
   });
-  const [header = '', ...lines] = table(['service', 'method', 'writes stalled'], rows);
+  const columns = ['service', 'method', 'held by', 'writes stalled', 'flushed before', 'engine'];
+  const [header = '', ...lines] = table(columns, rows);
   return ['', `  ${header}`, ...lines.map((line) => `  ${line}`)];
 }
 
