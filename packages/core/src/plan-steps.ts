@@ -10,26 +10,36 @@ export interface OrderedService extends PlannedService {
 }
 
 /**
- * The order of holding. What is stopped or paused comes writers first (the reverse of `depends_on`), so that a
- * store's end sees everything; locks go by what they cost, the longest first, so that a dump of seconds keeps
- * nobody else waiting; and last everything that is frozen, in one sweep.
+ * The order of holding: writers first, stores last. What is stopped or paused goes by the reverse of `depends_on`,
+ * so that a store's end sees everything. Slow locks come before everything quick, the longest first, so that a dump
+ * of seconds keeps nobody else waiting. Then everybody who needs no lock is frozen, which is the one point in time
+ * of the guest: from there on nobody is left who writes, and the processor is free for the quick locks.
  */
 export function planSteps(services: readonly OrderedService[]): PlanStep[] {
   const locked = services.filter(({ holds }) => holds.includes('lock'));
+  const frozen = services.filter(({ holds }) => holds.includes('freeze'));
   const slow = locked
     .filter((one) => costMs(one) > quickLockMs)
     .toSorted((one, other) => costMs(other) - costMs(one));
   const steps = [
     ...writersFirst(services, 'stop'),
     ...slow.map((one) => step('lock', [one])),
+    ...writersFirst(
+      services.filter((one) => !locked.includes(one)),
+      'pause',
+    ),
+    step(
+      'freeze',
+      frozen.filter((one) => !locked.includes(one)),
+    ),
     step(
       'lock',
       locked.filter((one) => !slow.includes(one)),
     ),
-    ...writersFirst(services, 'pause'),
+    ...writersFirst(locked, 'pause'),
     step(
       'freeze',
-      services.filter(({ holds }) => holds.includes('freeze')),
+      frozen.filter((one) => locked.includes(one)),
     ),
   ];
   return steps.filter(({ containerIds }) => containerIds.length > 0);

@@ -38,18 +38,24 @@ const under = (policy: string) =>
   shop.map((one) => ({ ...one, labels: one.service === 'web' ? { 'tacet.policy': policy } : {} }));
 
 describe('the plan of a hold', () => {
-  it('locks what has a lock, and then freezes everything in one sweep', () => {
-    expect(steps(shop)).toEqual(['lock cache', 'freeze db cache web app']);
+  it('freezes whoever writes, locks what has a lock, and freezes that too', () => {
+    expect(steps(shop)).toEqual(['freeze db web app', 'lock cache', 'freeze cache']);
   });
 
   it('takes a lock that costs much alone and first, so that nobody waits for it', () => {
     const services = [...shop, service('maria', 'mariadb:11'), service('queue', 'valkey/valkey:8')];
-    expect(steps(services, costs({ cache: 336, maria: 9, queue: 1_900 })).slice(0, -1)).toEqual([
+    expect(steps(services, costs({ cache: 336, maria: 9, queue: 1_900 }))).toEqual([
       'lock queue',
       'lock cache',
+      'freeze db web app',
       'lock maria',
+      'freeze cache maria queue',
     ]);
-    expect(steps(services, costs({ cache: 30, maria: 9, queue: null }))[0]).toBe('lock cache maria queue');
+    expect(steps(services, costs({ cache: 30, maria: 9, queue: null }))).toEqual([
+      'freeze db web app',
+      'lock cache maria queue',
+      'freeze cache maria queue',
+    ]);
   });
 
   it.each([
@@ -132,7 +138,7 @@ describe('a label', () => {
 
 describe('a policy', () => {
   it.each([
-    ['sweep', ['lock cache', 'freeze db cache web app']],
+    ['sweep', ['freeze db web app', 'lock cache', 'freeze cache']],
     ['flush', ['lock cache']],
     ['freeze', ['freeze db cache web app']],
     ['pause', ['pause web', 'pause app', 'pause db cache']],
@@ -164,7 +170,7 @@ describe('a policy', () => {
     const services = under('flush').map((one) =>
       one.service === 'app' ? { ...one, labels: { 'tacet.method': 'freeze' } } : one,
     );
-    expect(steps(services)).toEqual(['lock cache', 'freeze app']);
+    expect(steps(services)).toEqual(['freeze app', 'lock cache']);
   });
 
   it('is the strictest where the services of a stack disagree, and each of them is told', () => {

@@ -33,7 +33,7 @@ function describeHolds(holds: PlannedService['holds']): string {
 }
 
 function describeStep({ action, containerIds }: PlanStep, byId: ReadonlyMap<string, PlannedService>): string {
-  if (action === 'freeze' && containerIds.length > 3) {
+  if (action === 'freeze' && containerIds.length > 4) {
     return `freeze ${containerIds.length} containers in one sweep`;
   }
   const members = containerIds.flatMap((id) => byId.get(id) ?? []);

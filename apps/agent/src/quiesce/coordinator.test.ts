@@ -24,15 +24,16 @@ describe('a backup that goes well', () => {
       ]),
     ).toEqual([
       ['stop', 'wiki'],
-      ['lock', 'cache'],
       ['pause', 'mail'],
-      ['freeze', 'cache', 'db', 'web'],
+      ['freeze', 'db', 'web'],
+      ['lock', 'cache'],
+      ['freeze', 'cache'],
     ]);
     expect(bed.blocked()).toEqual([]);
     expect(bed.host.syncs).toBe(1);
 
     const held = await bed.coordinator.hold(hold);
-    expect(bed.host.syncs).toBe(2);
+    expect(bed.host.syncs).toBe(3);
     expect(bed.blocked()).toEqual(everything);
     expect(held.services).toHaveLength(5);
     expect(held.leaseMs).toBe(20_000);
@@ -272,6 +273,22 @@ describe('a hold that fails', () => {
     expect(bed.coordinator.unthawed).toEqual([]);
   });
 
+  it('says why, although an engine that hangs is not thawed yet', async () => {
+    await using bed = await Testbed.open();
+    await bed.coordinator.prepare(prepare);
+    bed.engine.inject({ call: 'ask', effect: 'hang' });
+    const held = outcomeOf(bed.coordinator.hold(hold));
+    await bed.becomes('holding');
+    while (!bed.blocked().includes('wiki')) await bed.clock.advance(0);
+    await bed.clock.advance(hold.deadlineMs);
+    await bed.clock.advance(1_000);
+    expect(await held).toMatchObject({ message: 'shop/cache could not be held (the lock of redis)' });
+    expect(bed.coordinator.state).toBe('thawing');
+    await bed.clock.advance(60_000);
+    await bed.becomes('idle');
+    expect(bed.blocked()).toEqual([]);
+  });
+
   it('leaves nothing behind when it is asked for with a deadline that no timer can keep', async () => {
     await using bed = await Testbed.open();
     await bed.coordinator.prepare(prepare);
@@ -323,6 +340,7 @@ describe('a hold that fails', () => {
     expect(await held).toMatchObject({ code: 'hold-failed' });
     expect(await thawing).toMatchObject({ releasedBy: 'controller', failures: [{ service: 'cache' }] });
     await bed.clock.advance(60_000);
+    await bed.becomes('idle');
     expect(bed.blocked()).toEqual([]);
   });
 });

@@ -52,6 +52,8 @@ export interface CoordinatorOptions {
 
 /** A disk that hangs must not keep the answer to a thaw. */
 const journalPatienceMs = 5_000;
+/** Nor must an engine that hangs keep the reason of a failed hold from whoever waits for it. */
+const releasePatienceMs = 1_000;
 
 /**
  * Executes the plan of a quiesce. What always holds:
@@ -128,7 +130,7 @@ export class QuiesceCoordinator implements AsyncDisposable {
     return await operation.preparing;
   }
 
-  /** @throws TacetError `hold-failed` (everything is thawed again), `wrong-state`, `operation-mismatch`. */
+  /** @throws TacetError `hold-failed` (everything is being thawed again), `wrong-state`, `operation-mismatch`. */
   async hold({ operationId, leaseMs, deadlineMs }: RequestParams<'hold'>): Promise<RequestResult<'hold'>> {
     this.#judgeLease();
     this.#refuseEnded(operationId);
@@ -140,7 +142,7 @@ export class QuiesceCoordinator implements AsyncDisposable {
     return await operation.holding;
   }
 
-  /** @throws TacetError `hold-failed` (all is thawed), `lease-expired`, `wrong-state`, `operation-mismatch`. */
+  /** @throws TacetError `hold-failed` (as in `hold`), `lease-expired`, `wrong-state`, `operation-mismatch`. */
   async renew({ operationId, leaseMs }: RequestParams<'renew'>): Promise<RequestResult<'renew'>> {
     this.#judgeLease();
     if (this.#last?.operationId === operationId || this.#current?.releasedBy === 'lease-expired') {
@@ -246,9 +248,9 @@ export class QuiesceCoordinator implements AsyncDisposable {
       // The snapshot carries it too: a copy that says `holding` knows that it owes a thaw. Nothing more is
       // written until the thaw, because whatever is written now is written while everything stands still.
       await orAborted(this.#persist(operation, 'holding'), signal);
-      await syncBeforeHold(this.#ports, deadlineMs, signal);
       const onLate = (hold: ServiceHold): void => void this.#late.thaw(hold, this.#closed.signal);
-      await holdAll(operation, lease, { clock, logger, onLate }, signal);
+      const sync = (): Promise<void> => syncBeforeHold(this.#ports, deadlineMs, signal);
+      await holdAll(operation, lease, { clock, logger, onLate, sync }, signal);
       this.#state.transition('hold-finished', operation.id);
       const { services } = operation.answer(this.#unthawed);
       this.#emit('quiesce.held', `${services.length} services are held`, { operationId: operation.id });
@@ -259,8 +261,18 @@ export class QuiesceCoordinator implements AsyncDisposable {
   }
 
   async #failHold(operation: Operation, error: unknown): Promise<never> {
+    const { clock, logger } = this.#ports;
     this.#emit('quiesce.hold-failed', describeError(error), { operationId: operation.id });
-    await this.#release(operation, 'hold-failed');
+    const release = (): Promise<unknown> => this.#release(operation, 'hold-failed');
+    try {
+      await runWithin(undefined, releasePatienceMs, 'the release', release, { clock });
+    } catch (slow) {
+      // It goes on; a thaw joins it.
+      logger.warn('the hold has failed, and not all is thawed yet', {
+        operationId: operation.id,
+        error: slow,
+      });
+    }
     if (TacetError.is(error, 'hold-failed')) throw error;
     throw new TacetError('the guest could not be held', { code: 'hold-failed', cause: error });
   }

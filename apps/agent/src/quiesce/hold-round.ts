@@ -9,6 +9,8 @@ export interface HoldPorts {
   logger: Logger;
   /** A hold that came about after its signal had aborted. */
   onLate: (hold: ServiceHold) => void;
+  /** Writes out what is dirty. Called before the first hold, and again where slow ones came before the sweep. */
+  sync: () => Promise<void>;
 }
 
 /**
@@ -22,21 +24,33 @@ export async function holdAll(
   ports: HoldPorts,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const [containerId, { method }] of operation.prepared) {
-    if (method?.probe) operation.probes.set(containerId, new StallProbe(method.probe, ports));
-  }
-  for (const step of operation.steps) {
-    await Promise.all(step.map((hold) => approach(operation, hold, signal)));
+  const sweep = operation.steps.findIndex(isSweep);
+  if (sweep !== 0) await ports.sync();
+  for (const [index, step] of operation.steps.entries()) {
+    if (index === sweep) await ports.sync();
+    if (index === 0) startProbes(operation, ports);
+    // Nobody is to stand still yet while others come near.
+    const next = operation.steps[index + 1] ?? [];
+    await Promise.all([...step, ...next].map((hold) => approach(operation, hold, signal)));
     await Promise.all(step.map((hold) => holdOne(operation, hold, lease, ports, signal)));
   }
   signal.throwIfAborted();
 }
 
-/** From here on it is owed a thaw. */
+function startProbes({ prepared, probes }: Operation, ports: HoldPorts): void {
+  for (const [containerId, { method }] of prepared) {
+    if (method?.probe) probes.set(containerId, new StallProbe(method.probe, ports));
+  }
+}
+
+function isSweep(step: readonly ServiceHold[]): boolean {
+  return step.every(({ record }) => record.action === 'freeze');
+}
+
 async function approach(operation: Operation, hold: ServiceHold, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
-  operation.attempted.add(hold);
   if (!hold.approach) return;
+  operation.attempted.add(hold);
   try {
     await orAborted(hold.approach(signal), signal);
   } catch (error) {
@@ -52,6 +66,7 @@ async function holdOne(
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
+  operation.attempted.add(hold);
   const startedAt = Math.round(clock.now());
   try {
     await orAborted(hold.hold(lease.leftMs, signal), signal, () => onLate(hold));

@@ -1,8 +1,8 @@
 import { type Clock, type Logger, runWithin } from '@tacet/runtime';
 import type { GuestHost } from '../guest/guest.ts';
 
-/** The share of a hold's deadline that the sync before it may take. */
-const share = 0.5;
+/** The share of a hold's deadline that a sync in it may take; there are two at most. */
+const share = 0.3;
 
 /** While writes still go on: what is dirty when they stop is what the snapshot makes everybody wait for. */
 export async function syncBeforeHold(

@@ -39,9 +39,9 @@ describe('a probe of the stall', () => {
     const ended = probe.end();
     server.thaw();
     await ended;
-    expect(server.asked).toBeGreaterThan(3);
+    expect(server.asked).toBeGreaterThan(2);
     expect(probe.longestMs).toBeGreaterThanOrEqual(300);
-    expect(probe.longestMs).toBeLessThan(330);
+    expect(probe.longestMs).toBeLessThan(340);
   });
 
   it('has measured nothing when the server went away', async () => {

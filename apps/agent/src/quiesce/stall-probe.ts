@@ -1,6 +1,7 @@
 import { type Clock, describeError, type Logger, orAborted } from '@tacet/runtime';
 
-const intervalMs = 10;
+/** Rarely enough not to be what everybody waits for. */
+const intervalMs = 25;
 
 /** For the answer that hangs when the probe is ended: by then everything is thawed. */
 const lastAnswerMs = 1_000;

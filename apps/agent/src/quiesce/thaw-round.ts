@@ -49,12 +49,18 @@ export async function thawAll(steps: readonly ServiceHold[][], ports: ThawPorts)
 }
 
 /**
- * The sweep and the locks beneath it: what is asked of a frozen container is answered the moment it is thawed, so
- * that a lock's clients do not wait for a question that comes later.
+ * What was frozen with a lock beneath it is one step with the locks: what is asked of a frozen container is answered
+ * the moment it is thawed, so that nobody waits for a question that comes later. Whoever writes goes on after that,
+ * when nothing is locked any more.
  */
 function sweptTogether(steps: readonly ServiceHold[][]): ServiceHold[][] {
   const first = steps.findLastIndex((step) => !step.every(isSwept)) + 1;
-  return [...steps.slice(0, first), steps.slice(first).flat()];
+  const swept = steps.slice(first).flat();
+  const locked = new Set(
+    swept.filter(({ record }) => record.action === 'lock').map(({ record }) => record.containerId),
+  );
+  const isLocked = ({ record }: ServiceHold): boolean => locked.has(record.containerId);
+  return [...steps.slice(0, first), swept.filter((hold) => !isLocked(hold)), swept.filter(isLocked)];
 }
 
 function isSwept({ record: { action } }: ServiceHold): boolean {

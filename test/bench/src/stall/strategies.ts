@@ -39,7 +39,11 @@ const nothing: Strategy = {
 /** As vzdump does it for a guest that nobody prepared: freeze, syncfs, snapshot, thaw. */
 const plain: Strategy = {
   name: 'plain snapshot',
-  snapshot: async ({ guest }, name) => (await guest.snapshot(name)).frozenAt,
+  snapshot: async ({ guest }, name) => {
+    const timings = await guest.snapshot(name);
+    console.error(`  ${JSON.stringify(timings)}`);
+    return timings.frozenAt;
+  },
 };
 
 /** As vzdump does it with Tacet's hook: the same snapshot, between `pre-stop` and `pre-restart`. */
@@ -50,7 +54,8 @@ const tacet: Strategy = {
   snapshot: async ({ guest, hook }, name) => {
     await hook.call('pre-stop');
     const heldAt = Date.now();
-    await guest.snapshot(name);
+    const timings = await guest.snapshot(name);
+    console.error(`  ${JSON.stringify(timings)}`);
     await hook.call('pre-restart');
     return heldAt;
   },
