@@ -1,43 +1,58 @@
 import type { Api } from '@tacet/demo';
-import { type AckCollector, containerStates, type Guest, stack, type WriteStream } from '@tacet/lab';
+import {
+  type AckCollector,
+  containerStates,
+  type Guest,
+  type StackName,
+  stack,
+  stacks,
+  streamsOf,
+  type WriteStream,
+} from '@tacet/lab';
 import type { Backup, Guest as GuestView } from '@tacet/protocol';
 import { expect } from 'vitest';
 import { frozenContainers, journalOf, nextWriteAfter, type WriteCounters, writeCounters } from './inside.ts';
 import { until } from './until.ts';
 
-const streams: readonly WriteStream[] = ['postgres', 'redis'];
 const never = new AbortController().signal;
-const allRunning = Object.fromEntries(stack.services.map((service) => [service, 'running']));
+const shopStreams = streamsOf('shop').map(([stream]) => stream);
 
-/** Nothing but the journal's holds and a silence of the writers: the databases stand still. */
-export async function expectHeld(guest: Guest, collector: AckCollector): Promise<void> {
-  expect((await journalOf(guest)).state).toBe('held');
+/** The journal owes a thaw, every container is frozen, and no writer is heard: the databases stand still. */
+export async function expectHeld(
+  guest: Guest,
+  collector: AckCollector,
+  name: StackName = 'shop',
+): Promise<void> {
+  // Written before the first hold, and again when the lease is renewed.
+  expect((await journalOf(guest)).state).toMatch(/^(holding|held)$/);
+  expect(await frozenContainers(guest)).toHaveLength(stacks[name].services.length);
   const silence = AbortSignal.timeout(1000);
   await Promise.all(
-    streams.map((stream) =>
+    streamsOf(name).map(([stream]) =>
       expect(collector.next(stream, guest.address(), silence)).rejects.toThrow(/timeout/),
     ),
   );
 }
 
 /** Every container runs, none is frozen or paused, and the agent owes nothing any more. */
-export async function expectThawed(guest: Guest, ms: number): Promise<void> {
+export async function expectThawed(guest: Guest, ms: number, name: StackName = 'shop'): Promise<void> {
+  const allRunning = Object.fromEntries(stacks[name].services.map((service) => [service, 'running']));
   await until(`guest ${guest.vmid} is thawed`, ms, async () => {
-    expect(await containerStates(guest)).toEqual(allRunning);
+    expect(await containerStates(guest, name)).toEqual(allRunning);
     expect(await frozenContainers(guest)).toEqual([]);
     expect((await journalOf(guest)).state).toBe('idle');
     return true;
   });
 }
 
-/** Both streams write again. @returns how long after `since` (host time) the slower one did. */
+/** Every stream writes again, or those given. @returns how long after `since` (host time) the slowest one did. */
 export async function expectWritesFlow(
   guest: Guest,
   collector: AckCollector,
-  { since, withinMs }: { since: number; withinMs: number },
+  { since, withinMs, streams }: { since: number; withinMs: number; streams?: readonly WriteStream[] },
 ): Promise<number> {
   const signal = AbortSignal.timeout(Math.max(0, since + withinMs - Date.now()));
-  const flowing = streams.map(async (stream) => {
+  const flowing = (streams ?? shopStreams).map(async (stream) => {
     try {
       return (await collector.next(stream, guest.address(), signal)).atMs - since;
     } catch (cause) {
