@@ -22,4 +22,22 @@ describe('a configuration', () => {
       );
     },
   );
+
+  it('names a token for each guest of a node, or one for all of them', () => {
+    const token = { id: 'tacet@pve!one', secretFile: '/etc/tacet/one' };
+    const node = { name: 'pve1', url: 'https://pve1:8006', trust: { ca: 'system' }, storage: 'local' };
+    const withNode = (tokens: object) => () => parseConfig({ ...least, nodes: [{ ...node, ...tokens }] });
+    expect(withNode({ guestTokens: { 101: token } })().nodes[0]?.backupToken).toBeUndefined();
+    expect(withNode({ backupToken: token })().nodes[0]?.guestTokens).toEqual({});
+    expect(withNode({})).toThrow(
+      expect.objectContaining({
+        cause: expect.objectContaining({ message: expect.stringContaining('backupToken') }),
+      }),
+    );
+    expect(withNode({ guestTokens: { web: token } })).toThrow(
+      expect.objectContaining({
+        cause: expect.objectContaining({ message: expect.stringContaining('guestTokens.web') }),
+      }),
+    );
+  });
 });

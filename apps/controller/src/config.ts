@@ -13,23 +13,34 @@ const trustSchema = z.union([
   z.strictObject({ fingerprint: z.string().regex(/^([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}$/) }),
 ]);
 
-const nodeSchema = z.strictObject({
-  /** As Proxmox VE names the node. */
-  name: z.string().min(1),
-  url: z.url({ protocol: /^https$/ }),
-  /** The file of a CA certificate, or the certificate's own SHA-256 fingerprint. There is no third way. */
-  trust: trustSchema,
-  simulated: z.boolean().default(false),
-  backupToken: tokenSchema,
-  /** Operator tier; without it this controller cannot restore. */
-  restoreToken: tokenSchema.optional(),
-  /** Where backups go; its content must include `backup`. */
-  storage: z.string().min(1),
-  /** Where restored disks go; the node's own default when left out. */
-  restoreStorage: z.string().min(1).optional(),
-  /** Between two looks at a task's log while a hold waits for it. */
-  pollMs: z.number().int().min(10).max(10_000).default(50),
-});
+const nodeSchema = z
+  .strictObject({
+    /** As Proxmox VE names the node. */
+    name: z.string().min(1),
+    url: z.url({ protocol: /^https$/ }),
+    /** The file of a CA certificate, or the certificate's own SHA-256 fingerprint. There is no third way. */
+    trust: trustSchema,
+    simulated: z.boolean().default(false),
+    /** For guests that have none of their own. */
+    backupToken: tokenSchema.optional(),
+    /** By VMID: a token that may do nothing with any other guest. `tacet pve provision` makes them. */
+    guestTokens: z.record(z.string().regex(/^[1-9]\d{2,8}$/), tokenSchema).default({}),
+    /** Operator tier; without it this controller cannot restore. */
+    restoreToken: tokenSchema.optional(),
+    /** Where backups go; its content must include `backup`. */
+    storage: z.string().min(1),
+    /** Where restored disks go; the node's own default when left out. */
+    restoreStorage: z.string().min(1).optional(),
+    /** Between two looks at a task's log while a hold waits for it. */
+    pollMs: z.number().int().min(10).max(10_000).default(50),
+  })
+  .refine(
+    ({ backupToken, guestTokens }) => backupToken !== undefined || Object.keys(guestTokens).length > 0,
+    {
+      path: ['guestTokens'],
+      message: 'name a token for each guest here, or one for all as backupToken',
+    },
+  );
 export type NodeConfig = z.infer<typeof nodeSchema>;
 
 /** Linux keeps no longer name of a unix socket. */

@@ -105,15 +105,17 @@ describe('a controller that starts', () => {
     });
   });
 
-  it('marks what its predecessor left running as failed', async () => {
+  it('ends what its predecessor had begun and asked nobody for, and lets it be asked for again', async () => {
     await (await house.open())[Symbol.asyncDispose]();
     {
       await using store = await openStore(join(house.directory, 'state', 'controller.db'));
       await store.operations.create({ id: 'op', kind: 'backup', vmid: 101, startedAt: 1 });
     }
     const api = await ApiClient.of((await house.open()).clientFile);
-    const operation = await api.expect(operationSchema, 'GET', '/api/v1/operations/op');
-    expect(operation).toMatchObject({ state: 'failed', error: { message: /controller restarted/ } });
+    const ended = () => api.expect(operationSchema, 'GET', '/api/v1/operations/op');
+    await expect
+      .poll(ended)
+      .toMatchObject({ state: 'failed', error: { message: /controller restarted/, retryable: true } });
   });
 });
 

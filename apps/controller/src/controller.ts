@@ -85,7 +85,7 @@ async function compose(
     log,
     limits: { ...config, ttlMs: config.sessionTtlMs },
     onArrival: (guest) => {
-      if (guest.vmid !== null && operations.isBusy(guest.vmid)) return;
+      if (guest.vmid !== null && operations.mayHold(guest.vmid)) return;
       void thawLeftOver(guest, { store, log, signal: stopping.signal });
     },
   });
@@ -102,7 +102,9 @@ async function compose(
     restore: { ...ports, orders: store.restoreOrders },
   });
   undo.defer(() => operations[Symbol.asyncDispose]());
-  await operations.settleAbandoned();
+  const isKnown = async (vmid: number): Promise<boolean> => (await store.guests.enrolled(vmid)) !== undefined;
+  const desk = new HookDesk({ ...ports, operations, nodeName: config.hook?.node ?? '', isKnown });
+  await operations.resume((request, startedAt) => desk.resume(request, startedAt));
 
   let port = config.listen.port;
   const api = createApi({
@@ -127,10 +129,7 @@ async function compose(
   undo.defer(() => stopping.abort(new Failure('internal', 'the controller is stopping')));
 
   if (config.hook !== undefined) {
-    const { socket: path, node: nodeName } = config.hook;
-    const isKnown = async (vmid: number): Promise<boolean> =>
-      (await store.guests.enrolled(vmid)) !== undefined;
-    const desk = new HookDesk({ ...ports, operations, nodeName, isKnown });
+    const { socket: path } = config.hook;
     const hook = await HookServer.listen({ path, clock, log, handle: (call) => desk.handle(call) });
     undo.defer(() => hook[Symbol.asyncDispose]());
   }

@@ -1,6 +1,6 @@
 import { DeadlineError } from '@tacet/runtime';
 import { describe, expect, it } from 'vitest';
-import { ForbiddenError, MissingError, ServerError, UnreachableError } from './errors.ts';
+import { ForbiddenError, MissingError, ServerError, UnauthorizedError, UnreachableError } from './errors.ts';
 import { followTask, type FollowOptions, type TaskPoll } from './follow-task.ts';
 import { scriptedTask, type TaskScript, UPID } from './testing/scripted-task.ts';
 
@@ -133,6 +133,26 @@ describe('polls that fail', () => {
     const { signal } = new AbortController();
     const following = followTask(task, UPID, { signal, deadlineMs: 50_000, clock: task.clock });
     await expect(following.next()).rejects.toBe(forbidden);
+  });
+
+  it('do not end it where the caller knows that they may pass: it asks again, ever more rarely', async () => {
+    const task = scriptedTask({
+      lines: [[0, 'TASK OK']],
+      end: [0, 'OK'],
+      failure: (nowMs) => (nowMs < 300_000 ? new UnauthorizedError('no ticket') : undefined),
+    });
+    const { signal } = new AbortController();
+    const following = followTask(task, UPID, {
+      signal,
+      deadlineMs: 900_000,
+      clock: task.clock,
+      mayPass: (error) => error instanceof UnauthorizedError,
+    });
+    const first = following.next();
+    for (let i = 0; i < 60; i++) await task.clock.advance(10_000);
+    expect((await first).value).toMatchObject({ lines: [{ text: 'TASK OK' }] });
+    expect(task.requests.length).toBeLessThan(30);
+    await following.return();
   });
 
   it('end it at its deadline', async () => {

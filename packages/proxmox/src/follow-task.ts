@@ -1,5 +1,5 @@
 import { type Clock, systemClock, withDeadline } from '@tacet/runtime';
-import { MissingError, ServerError, UnreachableError } from './errors.ts';
+import { MissingError, ProxmoxError, ServerError, UnreachableError } from './errors.ts';
 import type { CallOptions } from './transport.ts';
 import type { TaskLine, TasksApi, TaskStatus } from './tasks.ts';
 import type { Upid } from './upid.ts';
@@ -14,7 +14,12 @@ export interface FollowOptions {
   readonly pollTimeoutMs?: number;
   readonly clock?: Clock;
   /** A poll failed in a way that may pass; it is tried again until the deadline. */
-  readonly onPollError?: (error: ServerError | UnreachableError) => void;
+  readonly onPollError?: (error: ProxmoxError) => void;
+  /**
+   * Which other refusals may pass too, as a 401 may while a token is renewed: the task goes on whether or not it may
+   * be seen. Such a poll is tried again after ever longer pauses. Default: none.
+   */
+  readonly mayPass?: (error: ProxmoxError) => boolean;
 }
 
 /**
@@ -35,6 +40,7 @@ export interface TaskPoll {
 type Poller = Pick<TasksApi, 'log' | 'status'>;
 
 const LOG_PAGE = 1_000;
+const MAX_REFUSED_PAUSE_MS = 30_000;
 const TASK_LINE = /^TASK (?:OK$|WARNINGS: |ERROR: )/;
 
 /**
@@ -47,16 +53,26 @@ export async function* followTask(
   upid: Upid,
   options: FollowOptions,
 ): AsyncGenerator<TaskPoll, void, void> {
-  const { clock = systemClock, pollMs = 500, pollTimeoutMs = 10_000, onPollError } = options;
+  const { clock = systemClock, pollMs = 500, pollTimeoutMs = 10_000, onPollError, mayPass } = options;
   using deadline = withDeadline(options.signal, options.deadlineMs, `the task ${upid}`, clock);
   const { signal } = deadline;
-  const pause = (): Promise<void> => clock.sleep(typeof pollMs === 'function' ? pollMs() : pollMs, signal);
+  let refusals = 0;
+  const pause = (): Promise<void> => {
+    const plainMs = typeof pollMs === 'function' ? pollMs() : pollMs;
+    const longerMs = Math.min(MAX_REFUSED_PAUSE_MS, plainMs * 2 ** refusals);
+    return clock.sleep(Math.max(plainMs, longerMs), signal);
+  };
 
   async function attempt<T>(request: (call: CallOptions) => Promise<T>): Promise<T | undefined> {
     try {
-      return await request({ signal, timeoutMs: pollTimeoutMs });
+      const answer = await request({ signal, timeoutMs: pollTimeoutMs });
+      refusals = 0;
+      return answer;
     } catch (error) {
-      if (!(error instanceof UnreachableError) && !(error instanceof ServerError)) throw error;
+      if (!(error instanceof ProxmoxError)) throw error;
+      const isOutage = error instanceof UnreachableError || error instanceof ServerError;
+      if (!isOutage && mayPass?.(error) !== true) throw error;
+      if (!isOutage) refusals += 1;
       onPollError?.(error);
       return undefined;
     }

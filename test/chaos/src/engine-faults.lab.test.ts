@@ -35,7 +35,7 @@ import { until } from './until.ts';
 
 const obstacle = labObstacle();
 const leaseMs = 10_000;
-/** Of the controller, small enough to be waited for. A hold that waits for nothing takes a hundredth of its own. */
+/** Of the controller: small enough to be waited for, and many times what a preparation and a hold take. */
 const limits = { leaseMs, prepareDeadlineMs: 10_000, holdDeadlineMs: 6_000 };
 const hookPatienceS = 8;
 /** The promise is the lease. The rest is for looking at it on a machine that does other things as well. */
@@ -84,7 +84,7 @@ describe.skipIf(obstacle !== undefined)(
 
     function newBackup(): HookedBackup {
       const backup = new HookedBackup(stage, script);
-      // Before what undoes the fault: undone in the opposite order.
+      // Its turn comes after what its test asks for later: by then it is undone.
       onTestFinished(() => backup[Symbol.asyncDispose]());
       return backup;
     }

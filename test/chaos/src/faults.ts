@@ -16,7 +16,7 @@ export type Server = keyof typeof servers;
 
 const rootPassword = stacks.engines.streams.mariadb.password;
 
-/** To each process of a container's cgroup: its PID, a name, and whether a method of the agent's has started it. */
+/** Of a container, a signal, and whom it is for: processes of that name, or those that a method has started. */
 const signalScript = `
 for pid in $(cat "/sys/fs/cgroup/system.slice/docker-$1.scope/cgroup.procs"); do
   case "$3" in
@@ -34,13 +34,12 @@ export function containerOf(service: string): string {
 /** Its processes stay, and do nothing, whatever is asked of them. @returns how to let them go on */
 export async function hang(guest: Guest, server: Server): Promise<() => Promise<void>> {
   await signalProcesses(guest, server, 'STOP', servers[server]);
-  return async () => void (await signalProcesses(guest, server, 'CONT', servers[server]));
+  return () => signalProcesses(guest, server, 'CONT', servers[server]);
 }
 
 /** The clients that hold its lock and ask its server, and nothing else. */
 export async function killKeptClients(guest: Guest, server: Server): Promise<void> {
-  const killed = await signalProcesses(guest, server, 'KILL', 'TACET_HOLD');
-  if (killed === 0) throw new Error(`no client of the agent's runs in ${server}`);
+  await signalProcesses(guest, server, 'KILL', 'TACET_HOLD');
 }
 
 /** Not the engine: the server dies by itself, as far as that can tell. */
@@ -158,14 +157,9 @@ function inMariadb(password: string): string[] {
   return ['docker', 'exec', '--env', `MYSQL_PWD=${password}`, containerOf('mariadb')];
 }
 
-/** @returns how many there were. */
-async function signalProcesses(
-  guest: Guest,
-  service: string,
-  signal: string,
-  which: string,
-): Promise<number> {
+/** @throws Error where there is none such: nothing would have happened to anybody */
+async function signalProcesses(guest: Guest, service: string, signal: string, which: string): Promise<void> {
   const id = await inGuest(guest, ['docker', 'inspect', '--format', '{{.Id}}', containerOf(service)]);
-  const told = await inGuest(guest, ['sh', '-c', signalScript, 'sh', id, signal, which]);
-  return told.split('\n').filter(Boolean).length;
+  const pids = await inGuest(guest, ['sh', '-c', signalScript, 'sh', id, signal, which]);
+  if (pids === '') throw new Error(`${service} has no process ${which}`);
 }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { chmod, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -23,8 +24,6 @@ export async function writeHookScript(stage: LabStage, patienceS: number): Promi
 
 export type Judged = Operation & { readonly backup: Backup };
 
-let count = 0;
-
 /**
  * A backup in snapshot mode as the hook script of a vzdump sees it, phase by phase: whatever happens in between is the
  * test's. No archive is made. Disposing of it gives it up, as vzdump does when it fails.
@@ -42,8 +41,7 @@ export class HookedBackup implements AsyncDisposable {
   constructor(stage: LabStage, script: string) {
     this.#stage = stage;
     this.#script = script;
-    const number = String((count += 1)).padStart(2, '0');
-    this.#target = `/var/lib/vz/dump/vzdump-lxc-${stage.original}-2026_01_01-00_00_${number}.tar.zst`;
+    this.#target = `/var/lib/vz/dump/vzdump-lxc-${stage.original}-${randomUUID()}.tar.zst`;
   }
 
   async prepare(): Promise<void> {

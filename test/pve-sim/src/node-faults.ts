@@ -12,6 +12,8 @@ export type NodeFault = 'no-route' | 'refused' | 'no-tls' | 'daemon-down' | 'dae
 
 interface Active {
   readonly fault: NodeFault;
+  /** Calls that a hung daemon has not carried out yet, given up by their callers or not. */
+  hanging: number;
   readonly cleared: Promise<void>;
   readonly clear: () => void;
 }
@@ -32,7 +34,11 @@ export class NodeFaults {
     this.#active.delete(node);
     if (fault === undefined) return;
     const { promise: cleared, resolve: clear } = Promise.withResolvers<void>();
-    this.#active.set(node, { fault, cleared, clear });
+    this.#active.set(node, { fault, hanging: 0, cleared, clear });
+  }
+
+  hanging(node: string): number {
+    return this.#active.get(node)?.hanging ?? 0;
   }
 
   clearAll(): void {
@@ -61,6 +67,7 @@ export class NodeFaults {
     if (fault === 'no-tls') throw new PveError(596, 'error:0A00010B:SSL routines::wrong version number');
     if (endpoint.protected !== true) return await run();
     if (fault === 'daemon-down') throw new PveError(595, 'Connection refused');
+    active.hanging += 1;
     return await this.#hang(cleared, run);
   }
 

@@ -26,6 +26,8 @@ export interface PveSim extends AsyncDisposable {
   grant(id: string, path: string, role: string): void;
   /** Something goes wrong on the way to a node, or (undefined) no longer does. */
   setFault(node: string, fault: NodeFault | undefined): void;
+  /** How many calls a daemon that hangs has taken in and will carry out late. */
+  hangingCalls(node: string): number;
   /** SIGKILL for a task's worker, as an operator or the OOM killer sends it. */
   killWorker(upid: string): void;
   /** `pct unlock`. */
@@ -71,6 +73,7 @@ export async function startPveSim(options: PveSimOptions): Promise<PveSim> {
       world.access.grant({ ugid: id, path, roleid, propagate: true });
     },
     setFault: (name, fault) => faults.set(name, fault),
+    hangingCalls: (name) => faults.hanging(name),
     killWorker: (upid) => world.tasks.get(upid)?.kill(),
     unlock: (vmid) => {
       const guest = world.guests.get(vmid);

@@ -22,10 +22,9 @@ import {
 import type { Engine } from '../engine/engine.ts';
 import type { GuestHost } from '../guest/guest.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { ServiceHold } from '../methods/method.ts';
 import { ForgottenHolds } from './forgotten-holds.ts';
 import { HeldLease } from './held-lease.ts';
-import { holdAll } from './hold-round.ts';
+import { holdAll, type HoldPorts } from './hold-round.ts';
 import { syncBeforeHold } from './late-sync.ts';
 import { LateHolds } from './late-holds.ts';
 import { Operation } from './operation.ts';
@@ -239,7 +238,7 @@ export class QuiesceCoordinator implements AsyncDisposable {
   }
 
   async #hold(operation: Operation, leaseMs: number, deadlineMs: number): Promise<RequestResult<'hold'>> {
-    const { clock, logger } = this.#ports;
+    const { clock } = this.#ports;
     try {
       using deadline = withDeadline(operation.abort.signal, deadlineMs, 'the hold', clock);
       const { signal } = deadline;
@@ -248,9 +247,12 @@ export class QuiesceCoordinator implements AsyncDisposable {
       // The snapshot carries it too: a copy that says `holding` knows that it owes a thaw. Nothing more is
       // written until the thaw, because whatever is written now is written while everything stands still.
       await orAborted(this.#persist(operation, 'holding'), signal);
-      const onLate = (hold: ServiceHold): void => void this.#late.thaw(hold, this.#closed.signal);
-      const sync = (): Promise<void> => syncBeforeHold(this.#ports, deadlineMs, signal);
-      await holdAll(operation, lease, { clock, logger, onLate, sync }, signal);
+      const ports: HoldPorts = {
+        ...this.#ports,
+        onLate: (hold) => void this.#late.thaw(hold, this.#closed.signal),
+        sync: () => syncBeforeHold(this.#ports, deadlineMs, signal),
+      };
+      await holdAll(operation, lease, ports, signal);
       this.#state.transition('hold-finished', operation.id);
       const { services } = operation.answer(this.#unthawed);
       this.#emit('quiesce.held', `${services.length} services are held`, { operationId: operation.id });
@@ -342,7 +344,6 @@ export class QuiesceCoordinator implements AsyncDisposable {
 
   async #close(operation: Operation): Promise<void> {
     const { clock, logger } = this.#ports;
-    const { id: operationId } = operation;
     this.#current = undefined;
     this.#last = { operationId: operation.id, result: operation.answer(this.#unthawed) };
     this.#state.transition('thaw-finished', operation.id);
@@ -353,10 +354,7 @@ export class QuiesceCoordinator implements AsyncDisposable {
         services: this.#last.result.services,
       });
     }
-    const methods = [...operation.prepared.values()].flatMap(({ method }) => method ?? []);
-    for (const open of [...methods, ...operation.attempted]) {
-      void open.close().catch((error: unknown) => logger.warn('not closed', { operationId, error }));
-    }
+    operation.close((error) => logger.warn('not closed', { operationId: operation.id, error }));
     if (operation.armedAt === 0) return;
     try {
       using deadline = withDeadline(undefined, journalPatienceMs, 'the journal', clock);

@@ -82,6 +82,12 @@ export class Operation {
     };
   }
 
+  /** Gives back what methods and holds keep open; nobody waits for it. Does not thaw. */
+  close(onError: (error: unknown) => void): void {
+    const methods = [...this.prepared.values()].flatMap(({ method }) => method ?? []);
+    for (const open of [...methods, ...this.attempted]) void open.close().catch(onError);
+  }
+
   get attemptedSteps(): ServiceHold[][] {
     return this.steps.map((step) => step.filter((hold) => this.attempted.has(hold)));
   }

@@ -17,6 +17,8 @@ export interface HookBackupOptions {
   readonly vmid: number;
   /** False where this controller came when vzdump had its copy already. */
   readonly sawBeginning: boolean;
+  /** Epoch milliseconds, where it began before this controller did. */
+  readonly startedAt?: number;
   readonly agents: AgentPort;
   readonly nodes: NodesPort;
   /** On which the hook is. */
@@ -37,11 +39,12 @@ type Call = HookCall<GuestCall>;
 export class HookBackup {
   readonly #options: HookBackupOptions;
   readonly #now: JobClock;
-  readonly #startedAt: number;
+  readonly startedAt: number;
   readonly #begun = deferred<{ recorder: Recorder; signal: AbortSignal }>();
   readonly #ended = deferred<FinishedBackup>();
   #window: QuiesceWindow | undefined;
   #notHeldBecause: string | undefined;
+  #isNoted: boolean;
   #wasRunning = false;
   #snapshotAllowedAt: number | undefined;
   #snapshotSeenAt: number | undefined;
@@ -51,7 +54,8 @@ export class HookBackup {
   constructor(options: HookBackupOptions) {
     this.#options = options;
     this.#now = jobClock(options.clock);
-    this.#startedAt = this.#now();
+    this.startedAt = options.startedAt ?? this.#now();
+    this.#isNoted = options.startedAt !== undefined;
   }
 
   /** The operation. It lasts until vzdump is done with the guest, and leaves it thawed. @throws Failure */
@@ -116,6 +120,7 @@ export class HookBackup {
   async judge(call: Call): Promise<void> {
     const { leaseMs, holdDeadlineMs } = this.#options.limits;
     const { recorder } = await this.#begun.promise;
+    await this.#noteRequest(call.request);
     this.#noteSnapshot(call);
     // Nothing waits for vzdump any more, so it may wait for how the hold ended.
     await this.#thaw(call, holdDeadlineMs + leaseMs);
@@ -143,10 +148,21 @@ export class HookBackup {
   async #noteBeginning({ request }: Call): Promise<void> {
     const { recorder } = await this.#begun.promise;
     const { mode, storage, target } = request;
+    await this.#noteRequest(request);
     recorder.step(
       'vzdump',
       `begins in ${mode} mode: ${target ?? 'to somewhere'}${storage === undefined ? '' : ` on ${storage}`}`,
     );
+  }
+
+  /** Once, for a controller that comes back while vzdump goes on. */
+  async #noteRequest({ storage = '', target }: GuestCall): Promise<void> {
+    if (this.#isNoted) return;
+    this.#isNoted = true;
+    const { vmid, nodeName: node, clock } = this.#options;
+    const { recorder } = await this.#begun.promise;
+    const volid = target === undefined || storage === '' ? null : volidOf(storage, target);
+    await recorder.asking({ what: 'hook', node, vmid, storage, volid, askedAt: clock.now(), known: null });
   }
 
   /** Called by vzdump for a phase that comes only after its copy, or the snapshot of which it is made. */
@@ -158,6 +174,7 @@ export class HookBackup {
   async #prepare(call: Call): Promise<QuiesceWindow> {
     const { vmid, agents, clock, limits } = this.#options;
     const { recorder, signal } = await this.#begun.promise;
+    await this.#noteRequest(call.request);
     const window = new QuiesceWindow({
       agents,
       vmid,
@@ -213,7 +230,7 @@ export class HookBackup {
     const { target, storage } = call.request;
     if (target === undefined) return this.abandon('vzdump did not say where its archive is');
     const volid = storage === undefined ? target : volidOf(storage, target);
-    const findNode = () => nodes.byName(nodeName);
+    const findNode = () => nodes.byName(nodeName, vmid);
     const { sizeBytes, notesFailure } = await annotate(findNode, volid, verdict, recorder, signal);
     if (notesFailure !== undefined) call.say(`the notes do not tell the verdict: ${notesFailure}`);
     this.#ended.resolve({
@@ -223,7 +240,7 @@ export class HookBackup {
         node: nodeName,
         volid,
         sizeBytes,
-        startedAt: this.#startedAt,
+        startedAt: this.startedAt,
         finishedAt: this.#now(),
         origin: 'hook',
         verdict,

@@ -1,11 +1,13 @@
 import { type Clock, ExclusiveRunner } from '@tacet/runtime';
-import type { Operations } from '../jobs/operations.ts';
+import type { MakeBackup, Operations } from '../jobs/operations.ts';
 import type { AgentPort, NodesPort } from '../jobs/ports.ts';
 import type { QuiesceLimits } from '../jobs/quiesce-window.ts';
+import type { NodeRequest } from '../store/node-requests.ts';
 import { HookBackup } from './hook-backup.ts';
 import type { HookCall } from './hook-call.ts';
 import type { GuestCall } from './hook-request.ts';
 import { actionOf, type HookAction } from './phases.ts';
+import { resumeHookBackup } from './resume-hook-backup.ts';
 
 export interface HookDeskOptions {
   readonly operations: Operations;
@@ -42,6 +44,19 @@ export class HookDesk {
       await Promise.all([...this.#backups.values()].map((backup) => backup.end(call)));
       await call.conclude('ok');
     }
+  }
+
+  /** Goes on with a backup that a controller before this one saw begin: its next calls come here. */
+  resume(request: NodeRequest, startedAt: number): MakeBackup {
+    return async (recorder, signal) => {
+      const { nodes, clock } = this.#options;
+      const { vmid, node: nodeName } = request;
+      const options = { ...this.#options, vmid, nodeName, startedAt, sawBeginning: false };
+      const backup = new HookBackup(options);
+      this.#backups.set(vmid, backup);
+      const resumed = { backup, request, nodes, clock, recorder, signal };
+      return await this.#whileHere(backup, vmid, () => resumeHookBackup(resumed));
+    };
   }
 
   async #guestPhase(call: HookCall<GuestCall>): Promise<void> {
@@ -100,14 +115,19 @@ export class HookDesk {
     const { vmid } = call.request;
     const backup = new HookBackup({ ...this.#options, vmid, sawBeginning });
     this.#backups.set(vmid, backup);
-    await this.#options.operations.recordBackup(vmid, async (recorder, signal) => {
-      try {
-        return await backup.run(recorder, signal);
-      } finally {
-        if (this.#backups.get(vmid) === backup) this.#backups.delete(vmid);
-      }
-    });
+    const { operations } = this.#options;
+    await operations.recordBackup(vmid, (recorder, signal) =>
+      this.#whileHere(backup, vmid, () => backup.run(recorder, signal)),
+    );
     return backup;
+  }
+
+  async #whileHere<T>(backup: HookBackup, vmid: number, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } finally {
+      if (this.#backups.get(vmid) === backup) this.#backups.delete(vmid);
+    }
   }
 
   async #status(call: HookCall): Promise<void> {

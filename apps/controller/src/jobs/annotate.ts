@@ -1,6 +1,6 @@
 import type { Verdict } from '@tacet/protocol';
 import { describeError } from '@tacet/runtime';
-import { notesLine } from './notes.ts';
+import { isNotesLine, notesLine } from './notes.ts';
 import type { NodePort } from './ports.ts';
 import type { Recorder } from './recorder.ts';
 
@@ -26,7 +26,9 @@ export async function annotate(
     const node = findNode();
     const attributes = await node.backupAttributes(volid, signal);
     ({ sizeBytes } = attributes);
-    const before = attributes.notes === '' ? [] : [attributes.notes];
+    // What was said before a restart is not said twice.
+    const before =
+      attributes.notes === '' ? [] : attributes.notes.split('\n').filter((line) => !isNotesLine(line));
     await node.setNotes(volid, [...before, notesLine(verdict)].join('\n'), signal);
     return { sizeBytes, notesFailure: undefined };
   } catch (error) {

@@ -1,12 +1,16 @@
 import type { BackupObservation } from '@tacet/core';
 import {
+  ForbiddenError,
   parseVzdumpLine,
   type TaskLine,
   taskOutcome,
   type TaskOutcome,
   type TaskPoll,
+  UnauthorizedError,
   type VzdumpEvent,
 } from '@tacet/proxmox';
+import { DeadlineError } from '@tacet/runtime';
+import { Failure } from '../failure.ts';
 import type { JobClock } from './job-clock.ts';
 import type { StartedTask } from './ports.ts';
 import type { QuiesceWindow } from './quiesce-window.ts';
@@ -35,6 +39,8 @@ interface WatchOptions {
   readonly now: JobClock;
   readonly recorder: Recorder;
   readonly signal: AbortSignal;
+  /** The hold has ended, and this is what the log had shown by then. */
+  readonly onThawed?: (seen: TaskSightings) => void;
 }
 
 /**
@@ -53,25 +59,46 @@ export async function watchBackup(options: WatchOptions): Promise<TaskSightings>
   };
   const log: TaskLine[] = [];
   let isLost = false;
+  let isThawing = false;
+  const endHold = (why: string): void => {
+    if (window === undefined || isThawing) return;
+    isThawing = true;
+    void (async () => {
+      await window.thaw(why); // never rejects
+      options.onThawed?.(seen);
+    })();
+  };
   const polls = task.follow({
     signal: options.signal,
     deadlineMs: options.deadlineMs,
     pollMs: () => (window?.isHeld === true ? options.pollMs : RELAXED_POLL_MS),
     onPollError: (error) => {
+      const isRefused = error instanceof UnauthorizedError || error instanceof ForbiddenError;
+      if (isRefused) endHold('the node does not show the task any more');
       if (!isLost) recorder.step('node-lost', `the task goes on unseen: ${error.message}`);
       isLost = true;
     },
   });
-  for await (const poll of polls) {
+  try {
+    for await (const poll of polls) take(poll);
+  } catch (error) {
+    if (!(error instanceof DeadlineError)) throw error;
+    throw new Failure('deadline-exceeded', `the end of ${task.upid} was not seen`, {
+      hint: 'It may have gone on: its log on the node says how it ended, and the storage shows what it made.',
+      cause: error,
+    });
+  }
+  return seen;
+
+  function take(poll: TaskPoll): void {
     const end = takeIn(seen, poll, now);
-    if (end !== undefined) void window?.thaw(end);
+    if (end !== undefined) endHold(end);
     if (isLost) recorder.step('node-back', 'the task can be seen again');
     isLost = false;
     for (const line of poll.lines) report(line, recorder);
     log.push(...poll.lines);
     if (poll.status !== undefined) seen.outcome = taskOutcome(poll.status, log);
   }
-  return seen;
 }
 
 /** Notes what a poll shows. @returns why the hold has no purpose any more, when it has none. */

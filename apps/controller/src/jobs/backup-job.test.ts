@@ -1,5 +1,11 @@
 import type { Verdict } from '@tacet/protocol';
-import { ForbiddenError, ServerError, UnexpectedAnswerError, UnreachableError } from '@tacet/proxmox';
+import {
+  ForbiddenError,
+  ServerError,
+  UnauthorizedError,
+  UnexpectedAnswerError,
+  UnreachableError,
+} from '@tacet/proxmox';
 import { TacetError } from '@tacet/runtime';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeAgents } from '../testing/fake-agents.ts';
@@ -33,6 +39,9 @@ class Bench {
       operationId: 'op',
       step: (name: string, message: string) => void this.steps.push(`${name}: ${message}`),
       quiescing: (id: string) => void this.quiesceIds.push(id),
+      asking: async () => undefined,
+      accepted: () => undefined,
+      observed: () => undefined,
     };
     const deps = { agents, nodes: fakeNodes(this.node), clock, random: () => 0, limits };
     return runBackup({ vmid: 101, storage }, deps, recorder, this.abort.signal);
@@ -215,6 +224,19 @@ describe('a hold that cannot span the snapshot ends at once', () => {
     expect(bench.story).toEqual(['prepare', 'hold', 'post', 'thaw', 'snapshot seen']);
   });
 
+  it('the node does not show the task any more: thawed at once, and followed all the same', async () => {
+    let heldAfterwards: boolean | undefined;
+    const look = async (): Promise<void> => {
+      await clock.sleep(200);
+      heldAfterwards = bench.quiesce.isHeld;
+    };
+    const refused = new UnauthorizedError('no ticket');
+    bench.node.will([lines.snapshotMode, refused, look, lines.archive, lines.ok]);
+    expect(await bench.verdict()).toMatchObject({ consistency: 'crash', reason: 'ThawedTooEarly' });
+    expect(heldAfterwards).toBe(false);
+    expect(bench.steps.join('\n')).toContain('node-lost: the task goes on unseen: no ticket');
+  });
+
   it('the agent was killed while held', async () => {
     bench.node.will([lines.snapshotMode, () => bench.quiesce.restart(), lines.archive, lines.ok]);
     expect(await bench.verdict()).toMatchObject({ consistency: 'crash', reason: 'HoldLost' });
@@ -309,9 +331,9 @@ describe('a request for a backup that may have been carried out', () => {
 
   it('is never taken for yesterday’s, though the tasks of before could not be listed', async () => {
     bench.node.will(goodBackup).begin();
-    const list = bench.node.backupTasks.bind(bench.node);
+    const list = bench.node.ownTasks.bind(bench.node);
     let looks = 0;
-    bench.node.backupTasks = async () => {
+    bench.node.ownTasks = async () => {
       if (++looks === 1) throw new ServerError('got timeout', 500);
       return await list();
     };

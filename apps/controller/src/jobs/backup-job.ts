@@ -1,16 +1,16 @@
 import { type BackupObservation, judge } from '@tacet/core';
 import type { Backup, Verdict } from '@tacet/protocol';
-import { ForbiddenError, MissingError, ProxmoxError, UnreachableError } from '@tacet/proxmox';
+import { ForbiddenError, MissingError, ProxmoxError } from '@tacet/proxmox';
 import { backoff, type Clock, describeError } from '@tacet/runtime';
 import { Failure } from '../failure.ts';
 import { asNodeFailure } from '../nodes/node-failure.ts';
-import { annotate } from './annotate.ts';
 import { type TaskSightings, watchBackup } from './backup-attempt.ts';
+import { finishBackup, requireMade, withSightings } from './conclude-backup.ts';
+import { mayBeUnderWay } from './find-task.ts';
 import { type JobClock, jobClock } from './job-clock.ts';
 import type { AgentPort, NodePort, NodesPort, StartedTask } from './ports.ts';
 import { type QuiesceLimits, QuiesceWindow } from './quiesce-window.ts';
 import type { Recorder } from './recorder.ts';
-import { volidOf } from './volid.ts';
 
 export interface BackupDeps {
   readonly agents: AgentPort;
@@ -103,7 +103,9 @@ class BackupJob {
 
     for (const delayMs of backoff({ ...RETRY, random: deps.random })) {
       const attempt = await this.#attempt(unfit);
-      if (attempt.kind === 'done') return await this.#finish(attempt, startedAt);
+      if (attempt.kind === 'done') {
+        return await finishBackup(this.#context, attempt.seen, attempt.verdict, startedAt, this.#now);
+      }
       if (this.#now() + delayMs - startedAt > patienceMs[attempt.code]) {
         throw new Failure(attempt.code, `no backup of guest ${vmid} could be started: ${attempt.why}`, {
           retryable: true,
@@ -125,6 +127,7 @@ class BackupJob {
     if (orphan !== undefined) return await this.#follow(orphan, undefined, lostAnswer());
 
     this.#attempts += 1;
+    await this.#noteRequest(); // before anything is held: a stall does not wait for a disk
     const window = unfit === undefined ? this.#newWindow() : undefined;
     try {
       const notHeldBecause = unfit ?? (await window?.open());
@@ -135,6 +138,14 @@ class BackupJob {
     } finally {
       await window?.thaw('the job leaves its hold');
     }
+  }
+
+  async #noteRequest(): Promise<void> {
+    const { deps, node, vmid, storage, recorder, signal } = this.#context;
+    const known = this.#knowsBefore ? [...this.#known] : null;
+    const askedAt = deps.clock.now();
+    await recorder.asking({ what: 'backup', node: node.name, vmid, storage, volid: null, askedAt, known });
+    signal.throwIfAborted();
   }
 
   /** Asks Proxmox VE for the backup. Whatever is held stays held only if it has said yes. */
@@ -160,8 +171,20 @@ class BackupJob {
     window: QuiesceWindow | undefined,
     seen: BackupObservation,
   ): Promise<Attempt> {
-    const { deps, node, vmid, recorder, signal } = this.#context;
+    const { deps, node, recorder, signal } = this.#context;
     this.#known.add(task.upid);
+    const observe = (sightings?: TaskSightings): BackupObservation => {
+      const held = {
+        ...seen,
+        plan: window?.plan,
+        holdConfirmedAt: window?.holdConfirmedAt,
+        thawSentAt: window?.thawSentAt,
+        leaseLeftMs: window?.leaseLeftMs,
+        thaw: window?.thawed,
+      };
+      return sightings === undefined ? held : withSightings(held, sightings);
+    };
+    recorder.accepted(task.upid, observe());
     const sightings = await watchBackup({
       task,
       window,
@@ -170,59 +193,19 @@ class BackupJob {
       now: this.#now,
       recorder,
       signal,
+      onThawed: (soFar) => recorder.observed(observe(soFar)),
     });
     await window?.thaw('the job leaves its hold');
-    const { outcome } = sightings;
-    if (outcome === undefined) throw new Failure('internal', `the task ${task.upid} was followed to no end`);
-    if (outcome.status === 'failed' && sightings.lockFailed) {
+    const end = await requireMade(this.#context, sightings);
+    if (end.kind === 'busy') {
       return {
         kind: 'later',
         code: 'node-busy',
         why: `another backup runs on ${node.name}`,
-        error: outcome.error,
+        error: end.error,
       };
     }
-    if (outcome.status === 'failed') {
-      throw new Failure('backup-failed', `${node.name} could not back up guest ${vmid}`, {
-        cause: outcome.error,
-        hint: outcome.error.hint ?? hintFor(outcome.errorLines),
-      });
-    }
-    const verdict = judge({
-      ...seen,
-      plan: window?.plan,
-      holdConfirmedAt: window?.holdConfirmedAt,
-      mode: sightings.mode,
-      snapshotSeenAt: sightings.snapshotSeenAt,
-      snapshotLine: sightings.snapshotLine,
-      thawSentAt: window?.thawSentAt,
-      leaseLeftMs: window?.leaseLeftMs,
-      thaw: window?.thawed,
-    });
-    return { kind: 'done', seen: sightings, verdict };
-  }
-
-  async #finish({ seen, verdict }: Attempt & { kind: 'done' }, startedAt: number): Promise<FinishedBackup> {
-    const { vmid, node, storage, recorder, signal } = this.#context;
-    recorder.step('verdict', `${verdict.consistency}: ${verdict.message}`);
-    if (seen.archive === undefined) {
-      throw new Failure('backup-failed', 'the task ended well, but its log names no archive');
-    }
-    const volid = volidOf(storage, seen.archive.path);
-    const { sizeBytes } = await annotate(() => node, volid, verdict, recorder, signal);
-    const finishedAt = this.#now();
-    const origin = 'controller';
-    const backup = {
-      vmid,
-      node: node.name,
-      volid,
-      sizeBytes,
-      startedAt,
-      finishedAt,
-      origin,
-      verdict,
-    } as const;
-    return { backup, storage };
+    return { kind: 'done', seen: sightings, verdict: judge(observe(sightings)) };
   }
 
   /** For what a backup can do without: a backup that is made is not given up for it, nor when cancelled. */
@@ -254,7 +237,7 @@ class BackupJob {
 
   async #tasksOf(node: NodePort): Promise<readonly StartedTask[] | null> {
     const { vmid, signal } = this.#context;
-    return await this.#try('tasks-unknown', () => node.backupTasks(vmid, signal));
+    return await this.#try('tasks-unknown', () => node.ownTasks('vzdump', vmid, signal));
   }
 
   #newWindow(): QuiesceWindow {
@@ -266,12 +249,7 @@ class BackupJob {
   }
 }
 
-/** No answer, or one that does not say whether the task was started. */
-function mayBeUnderWay(error: unknown): boolean {
-  return error instanceof UnreachableError || (error instanceof ProxmoxError && error.mayHaveStarted);
-}
-
-function nothingSeen(): BackupObservation {
+export function nothingSeen(): BackupObservation {
   return {
     plan: undefined,
     notHeldBecause: undefined,
@@ -286,7 +264,7 @@ function nothingSeen(): BackupObservation {
   };
 }
 
-function lostAnswer(): BackupObservation {
+export function lostAnswer(): BackupObservation {
   return {
     ...nothingSeen(),
     notHeldBecause:
@@ -318,9 +296,4 @@ async function requireBackupStorage(
     if (final) throw asNodeFailure(error, `the storage ${storage} cannot be used on ${node.name}`);
     recorder.step('storage-unknown', describeError(error));
   }
-}
-
-function hintFor(errorLines: readonly string[]): string | undefined {
-  if (!errorLines.some((line) => line.includes('is locked'))) return undefined;
-  return 'A backup that was killed leaves its lock behind: when none is running, `pct unlock VMID`.';
 }

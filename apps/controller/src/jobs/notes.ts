@@ -10,6 +10,10 @@ export function notesLine(verdict: Verdict): string {
   return `tacet: app-consistent, ${held} ${Math.max(...stalls)} ms, proof: ${describeProof(proof)}`;
 }
 
+export function isNotesLine(line: string): boolean {
+  return /^tacet: (?:app|crash|unknown)-consistent[:,] /.test(line);
+}
+
 /** The chain of moments, each as seen by the controller. */
 function describeProof(proof: Proof): string {
   const chain = [

@@ -1,15 +1,18 @@
 import { setImmediate } from 'node:timers/promises';
+import type { BackupObservation } from '@tacet/core';
 import type { Backup, Operation } from '@tacet/protocol';
 import type { Clock, Logger } from '@tacet/runtime';
 import type { EventLog } from '../event-log.ts';
 import { toWireError } from '../failure.ts';
+import type { NewNodeRequest } from '../store/node-requests.ts';
 import type { Store } from '../store/open-store.ts';
 import type { Recorder } from './recorder.ts';
 
 interface RecordOptions {
-  readonly id: string;
-  readonly kind: Operation['kind'];
-  readonly vmid: number;
+  /** As it is by now: a new one, or what the store has of one that is gone on with. */
+  readonly operation: Operation;
+  /** How often a node was asked for something already. */
+  readonly requests: number;
   readonly store: Store;
   readonly events: EventLog;
   readonly clock: Clock;
@@ -23,26 +26,16 @@ interface RecordOptions {
 export class OperationRecord implements Recorder {
   readonly operationId: string;
   readonly #options: RecordOptions;
+  #requests: number;
   #writes: Promise<void> = Promise.resolve();
   #view: Operation;
   #isWritten = true;
 
   constructor(options: RecordOptions) {
-    const { id, kind, vmid, clock } = options;
-    this.operationId = id;
+    this.operationId = options.operation.id;
     this.#options = options;
-    this.#view = {
-      id,
-      kind,
-      vmid,
-      state: 'running',
-      startedAt: clock.now(),
-      finishedAt: null,
-      steps: [],
-      backup: null,
-      restoredTo: null,
-      error: null,
-    };
+    this.#requests = options.requests;
+    this.#view = options.operation;
   }
 
   /** As it is now, written or not. */
@@ -55,9 +48,15 @@ export class OperationRecord implements Recorder {
     return this.#isWritten;
   }
 
+  /** Whether anything may go on somewhere without this process. */
+  get hasAsked(): boolean {
+    return this.#requests > 0;
+  }
+
   /** Rejects where the store does not take it. */
   async begin(): Promise<void> {
-    const { id, kind, vmid, store, events } = this.#options;
+    const { store, events } = this.#options;
+    const { id, kind, vmid } = this.#view;
     try {
       await store.operations.create(this.#view);
     } catch (error) {
@@ -71,7 +70,8 @@ export class OperationRecord implements Recorder {
   }
 
   step(name: string, message: string): void {
-    const { id, store, clock, events } = this.#options;
+    const { store, clock, events } = this.#options;
+    const { id } = this.#view;
     const at = clock.now();
     const position = this.#view.steps.length;
     this.#view = { ...this.#view, steps: [...this.#view.steps, { at, name, message }] };
@@ -83,8 +83,29 @@ export class OperationRecord implements Recorder {
   }
 
   quiescing(quiesceId: string): void {
-    const { id, store } = this.#options;
-    this.#writeLater(() => store.operations.quiescing(id, quiesceId));
+    const { store } = this.#options;
+    this.#writeLater(() => store.operations.quiescing(this.operationId, quiesceId));
+  }
+
+  async asking(request: NewNodeRequest): Promise<void> {
+    const { store } = this.#options;
+    const position = this.#requests++;
+    this.#writeLater(() => store.nodeRequests.create(this.operationId, position, request));
+    await this.#writes;
+  }
+
+  accepted(upid: string, seen?: BackupObservation): void {
+    this.#update({ upid, ...(seen && { seen }) });
+  }
+
+  observed(seen: BackupObservation): void {
+    this.#update({ seen });
+  }
+
+  /** Leaves it running, for the controller that comes next to go on with. Resolves when everything is written. */
+  async leave(message: string): Promise<void> {
+    this.step('left', message);
+    await this.#writes;
   }
 
   /** The guest that a restore made stands from now on, however the operation ends. */
@@ -99,7 +120,8 @@ export class OperationRecord implements Recorder {
 
   /** Never rejects; resolves when everything is written. */
   async finish(end: { readonly message: string } | { readonly error: unknown }): Promise<void> {
-    const { id, kind, vmid, store, clock, events } = this.#options;
+    const { store, clock, events } = this.#options;
+    const { id, kind, vmid } = this.#view;
     const at = clock.now();
     const error = 'error' in end ? toWireError(end.error) : null;
     const message = 'message' in end ? end.message : (error?.message ?? '');
@@ -116,7 +138,13 @@ export class OperationRecord implements Recorder {
   }
 
   get #subject(): { guestId: null; vmid: number } {
-    return { guestId: null, vmid: this.#options.vmid };
+    return { guestId: null, vmid: this.#view.vmid };
+  }
+
+  #update(change: { upid?: string; seen?: BackupObservation }): void {
+    const { store } = this.#options;
+    const position = this.#requests - 1;
+    this.#writeLater(() => store.nodeRequests.update(this.operationId, position, change));
   }
 
   /** A write waits for the disk and the whole process with it: frames that end a stall leave before. */
@@ -138,4 +166,24 @@ export class OperationRecord implements Recorder {
     const { operationId } = this;
     this.#options.log.error('an operation could not be written down', { operationId, error });
   }
+}
+
+export function newOperation(
+  id: string,
+  kind: Operation['kind'],
+  vmid: number,
+  startedAt: number,
+): Operation {
+  return {
+    id,
+    kind,
+    vmid,
+    state: 'running',
+    startedAt,
+    finishedAt: null,
+    steps: [],
+    backup: null,
+    restoredTo: null,
+    error: null,
+  };
 }

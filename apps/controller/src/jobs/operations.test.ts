@@ -1,3 +1,4 @@
+import type { Operation } from '@tacet/protocol';
 import { silentLogger, Undo } from '@tacet/runtime';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EventLog } from '../event-log.ts';
@@ -73,5 +74,71 @@ describe('a controller whose disk is full', () => {
     const restore = operations.restore({ backup, to: 201, storage: undefined }, new AbortController().signal);
     await expect(restore).rejects.toThrow('disk is full');
     expect(node.journal).not.toContain('restore 201 on btr');
+  });
+});
+
+const resumeHook = () => () => Promise.reject(new Error('no hook'));
+
+async function ended(id: string): Promise<Operation | undefined> {
+  await vi.waitFor(async () => expect((await store.operations.get(id))?.state).not.toBe('running'), 10_000);
+  return await store.operations.get(id);
+}
+
+describe('what a controller that is gone left running', () => {
+  const asked = {
+    what: 'backup',
+    node: 'pve1',
+    vmid: 101,
+    storage: 'local',
+    volid: null,
+    askedAt: 1,
+    known: [],
+  } as const;
+
+  it('is a restore that was only ordered: it is ended, and no copy is expected any more', async () => {
+    await store.operations.create({ id: 'op', kind: 'restore', vmid: 101, startedAt: 1 });
+    const order = { id: 'order', operationId: 'op', sourceVmid: 101, targetVmid: 201 };
+    await store.restoreOrders.create(order, clock.now(), clock.now() + 3_600_000);
+    await operations.resume(resumeHook);
+    expect(await ended('op')).toMatchObject({ state: 'failed', error: { retryable: true } });
+    expect(await store.restoreOrders.expecting(101, clock.now())).toEqual([]);
+    expect(node.journal).toEqual([]);
+  });
+
+  it('is a backup whose snapshot was not seen before its thaw: no clock that was set back makes that proven', async () => {
+    const task = node.begin();
+    await store.operations.create({ id: 'op', kind: 'backup', vmid: 101, startedAt: 1 });
+    await store.nodeRequests.create('op', 0, asked);
+    const later = clock.now() + 86_400_000;
+    await store.nodeRequests.update('op', 0, {
+      upid: task.upid,
+      seen: {
+        plan: undefined,
+        notHeldBecause: undefined,
+        holdConfirmedAt: later,
+        backupRequestedAt: later + 1,
+        mode: 'snapshot',
+        snapshotSeenAt: undefined,
+        snapshotLine: undefined,
+        thawSentAt: later + 2,
+        leaseLeftMs: 1_000,
+        thaw: { releasedBy: 'controller', thawed: true, services: [], failures: [] },
+      },
+    });
+    await operations.resume(resumeHook);
+    expect((await ended('op'))?.backup?.verdict).toMatchObject({
+      consistency: 'crash',
+      reason: 'ThawedTooEarly',
+    });
+  });
+
+  it('keeps its guest to itself, and owes it no thaw', async () => {
+    await store.operations.create({ id: 'op', kind: 'backup', vmid: 101, startedAt: 1 });
+    await store.nodeRequests.create('op', 0, asked);
+    node.content = [];
+    await operations.resume(resumeHook);
+    expect([operations.isBusy(101), operations.mayHold(101)]).toEqual([true, false]);
+    await expect(operations.backup(101, undefined)).rejects.toMatchObject({ code: 'conflict' });
+    expect(await ended('op')).toMatchObject({ state: 'failed', error: { retryable: true } });
   });
 });

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import type { Operation } from '@tacet/protocol';
+import type { Backup, Operation } from '@tacet/protocol';
 import { type Clock, deferred, describeError, ExclusiveRunner, type Logger } from '@tacet/runtime';
 import type { EventLog } from '../event-log.ts';
-import { Failure, toWireError } from '../failure.ts';
+import { Failure } from '../failure.ts';
+import type { NodeRequest } from '../store/node-requests.ts';
 import type { Store } from '../store/open-store.ts';
 import { type BackupDeps, type FinishedBackup, runBackup } from './backup-job.ts';
-import { OperationRecord } from './operation-record.ts';
+import { newOperation, OperationRecord } from './operation-record.ts';
 import type { Recorder } from './recorder.ts';
 import { checkRestore, type RestoreDeps, type RestoreRequest, runRestore } from './restore-job.ts';
+import { nothingStarted, resumeBackup } from './resume-backup.ts';
+import { type RestoreSoFar, resumeRestore } from './resume-restore.ts';
 
 export interface OperationsOptions {
   readonly store: Store;
@@ -20,6 +23,10 @@ export interface OperationsOptions {
 
 /** What a store with a full disk did not take is remembered up to here. */
 const MAX_REMEMBERED = 100;
+
+export type MakeBackup = (recorder: Recorder, signal: AbortSignal) => Promise<FinishedBackup>;
+
+type ResumeHook = (request: NodeRequest, startedAt: number) => MakeBackup;
 
 /** @returns how it ended, in words. */
 type Work = (record: OperationRecord, signal: AbortSignal) => Promise<string>;
@@ -34,12 +41,20 @@ export class Operations implements AsyncDisposable {
   /** Those that run, and those that have ended and are not (wholly) in the store; oldest first. */
   readonly #records = new Map<string, OperationRecord>();
 
+  /** The guests of backups that a controller before this one began. */
+  readonly #resumed = new Set<number>();
+
   constructor(options: OperationsOptions) {
     this.#options = options;
   }
 
   isBusy(vmid: number): boolean {
     return this.#runner.isBusy(vmid);
+  }
+
+  /** False where an operation only follows what was begun before a restart: it owes the guest no thaw. */
+  mayHold(vmid: number): boolean {
+    return this.isBusy(vmid) && !this.#resumed.has(vmid);
   }
 
   async get(id: string): Promise<Operation | undefined> {
@@ -55,19 +70,31 @@ export class Operations implements AsyncDisposable {
       .slice(0, limit);
   }
 
-  /** Ends, in the store, what a controller that is gone left running. To be called before anything starts. */
-  async settleAbandoned(): Promise<void> {
-    const { store, clock, events } = this.#options;
-    for (const { id, vmid, kind } of await store.operations.running()) {
-      const error = toWireError(
-        new Failure('internal', `the controller restarted while this ${kind} ran`, {
-          hint: 'What Proxmox VE had begun went on by itself; a hold ended with its lease.',
-        }),
-      );
-      await store.operations.finish(id, { at: clock.now(), restoredTo: null, error });
-      const data = { operationId: id, kind, state: 'failed', code: error.code };
-      const words = `${kind} of guest ${vmid} failed: ${error.message}`;
-      await events.record('operation.finished', words, { guestId: null, vmid }, data);
+  /**
+   * Goes on with what a controller that is gone left running. To be called before anything starts; it returns as
+   * soon as all of it is under way.
+   *
+   * @param resumeHook makes what follows a backup that somebody else has asked of Proxmox VE.
+   */
+  async resume(resumeHook: ResumeHook): Promise<void> {
+    const { store } = this.#options;
+    for (const operation of await store.operations.running()) {
+      const requests = await store.nodeRequests.of(operation.id);
+      const order = await store.restoreOrders.ofOperation(operation.id);
+      const record = new OperationRecord({ ...this.#options, operation, requests: requests.length });
+      const work =
+        operation.kind === 'backup'
+          ? this.#resumedBackup(operation, requests.at(-1), resumeHook)
+          : this.#resumedRestore(order, requests);
+      const key = order?.targetVmid ?? operation.vmid;
+      this.#remember(record);
+      if (operation.kind === 'backup') this.#resumed.add(key);
+      record.step('resumed', 'the controller restarted, and goes on from what it had written down');
+      const running = this.#runner.run(key, async (signal) => {
+        await this.#conclude(record, work, signal);
+        this.#resumed.delete(key);
+      });
+      running.catch(() => undefined); // stopped before its turn came: the next start goes on with it
     }
   }
 
@@ -84,26 +111,10 @@ export class Operations implements AsyncDisposable {
    * A backup that `make` makes, or only follows where somebody else has asked for it. Where another operation on
    * the guest runs, it begins after that.
    */
-  async recordBackup(
-    vmid: number,
-    make: (recorder: Recorder, signal: AbortSignal) => Promise<FinishedBackup>,
-  ): Promise<Operation> {
-    const { store } = this.#options;
-    return await this.#start('backup', vmid, vmid, async (record, signal) => {
-      const finished = await make(record, signal);
-      const { operationId } = record;
-      const backup = { id: randomUUID(), operationId, ...finished.backup };
-      record.made(backup);
-      try {
-        await store.backups.create(backup, finished.storage);
-      } catch (error) {
-        record.step(
-          'not-recorded',
-          `the backup stands, but this controller will forget it: ${describeError(error)}`,
-        );
-      }
-      return `${backup.verdict.consistency}-consistent, ${backup.verdict.message}`;
-    });
+  async recordBackup(vmid: number, make: MakeBackup): Promise<Operation> {
+    return await this.#start('backup', vmid, vmid, (record, signal) =>
+      this.#makeBackup(make, record, signal),
+    );
   }
 
   /** @throws Failure `conflict` where the target is taken, `invalid-input` where nobody may restore. */
@@ -137,8 +148,8 @@ export class Operations implements AsyncDisposable {
 
   /** @param key the VMID that the operation keeps for itself. */
   async #start(kind: Operation['kind'], vmid: number, key: number, work: Work): Promise<Operation> {
-    const { log } = this.#options;
-    const record = new OperationRecord({ ...this.#options, id: randomUUID(), kind, vmid });
+    const operation = newOperation(randomUUID(), kind, vmid, this.#options.clock.now());
+    const record = new OperationRecord({ ...this.#options, operation, requests: 0 });
     const begun = deferred();
     const running = this.#runner.run(key, async (signal) => {
       try {
@@ -149,17 +160,71 @@ export class Operations implements AsyncDisposable {
       }
       this.#remember(record);
       begun.resolve();
-      try {
-        await record.finish({ message: await work(record, signal) });
-      } catch (error) {
-        log.warn('an operation failed', { operationId: record.operationId, error });
-        await record.finish({ error });
-      }
-      if (record.isWritten) this.#records.delete(record.operationId);
+      await this.#conclude(record, work, signal);
     });
     running.catch(begun.reject); // only before it has begun; from then on its record says how it goes
     await begun.promise;
     return record.view;
+  }
+
+  /** Never rejects. What goes on in a node while this controller stops is left for the next one to follow. */
+  async #conclude(record: OperationRecord, work: Work, signal: AbortSignal): Promise<void> {
+    const { log } = this.#options;
+    try {
+      await record.finish({ message: await work(record, signal) });
+    } catch (error) {
+      if (signal.aborted && record.hasAsked && record.isWritten) {
+        await record.leave('the controller was stopped; it goes on from here when it is back');
+        return;
+      }
+      log.warn('an operation failed', { operationId: record.operationId, error });
+      await record.finish({ error });
+    }
+    if (record.isWritten) this.#records.delete(record.operationId);
+  }
+
+  async #makeBackup(make: MakeBackup, record: OperationRecord, signal: AbortSignal): Promise<string> {
+    const { store } = this.#options;
+    const finished = await make(record, signal);
+    const { operationId } = record;
+    const backup = { id: randomUUID(), operationId, ...finished.backup };
+    record.made(backup);
+    try {
+      await store.backups.create(backup, finished.storage);
+    } catch (error) {
+      record.step(
+        'not-recorded',
+        `the backup stands, but this controller will forget it: ${describeError(error)}`,
+      );
+    }
+    return describe(backup);
+  }
+
+  #resumedBackup(operation: Operation, request: NodeRequest | undefined, resumeHook: ResumeHook): Work {
+    const { backup } = operation;
+    if (backup !== null) return async () => describe(backup); // all that was missing is that it has ended
+    if (request === undefined) return () => Promise.reject(nothingStarted('backup'));
+    const make: MakeBackup =
+      request.what === 'hook'
+        ? resumeHook(request, operation.startedAt)
+        : (recorder, signal) => resumeBackup(operation, request, this.#options.backup, recorder, signal);
+    return (record, signal) => this.#makeBackup(make, record, signal);
+  }
+
+  #resumedRestore(order: RestoreSoFar['order'] | undefined, requests: readonly NodeRequest[]): Work {
+    const { restore: deps } = this.#options;
+    const restore = requests.find(({ what }) => what === 'restore');
+    const start = requests.findLast(({ what }) => what === 'start');
+    return async (record, signal) => {
+      if (order === undefined) throw nothingStarted('restore');
+      if (restore === undefined) {
+        await deps.orders.close(order.id);
+        throw nothingStarted('restore');
+      }
+      const { targetVmid: to } = order;
+      await resumeRestore({ order, restore, start }, deps, record, () => record.restored(to), signal);
+      return `guest ${to} is restored and ready`;
+    };
   }
 
   #remember(record: OperationRecord): void {
@@ -169,4 +234,8 @@ export class Operations implements AsyncDisposable {
       if (view.state !== 'running') this.#records.delete(id);
     }
   }
+}
+
+function describe({ verdict }: Backup): string {
+  return `${verdict.consistency}-consistent, ${verdict.message}`;
 }

@@ -24,10 +24,21 @@ export interface AgentPort {
 export interface NodesPort {
   /** The node on which the guest is now. @throws Failure `not-found` or `node-unreachable` */
   locate(vmid: number, signal: AbortSignal): Promise<NodePort>;
-  /** @throws Failure `not-found` */
-  byName(name: string): NodePort;
+  /** For what concerns a guest: of a restore, its source. @throws Failure `not-found` */
+  byName(name: string, vmid: number): NodePort;
   /** Whether any node shows a guest of this VMID. */
   exists(vmid: number, signal: AbortSignal): Promise<boolean>;
+}
+
+/** As Proxmox VE names them. */
+export type TaskType = 'vzdump' | 'vzrestore' | 'vzstart';
+
+/** What a killed vzdump leaves on a guest, and a running one has on it. */
+export interface GuestMarks {
+  /** `backup` for vzdump's. */
+  readonly lock: string | undefined;
+  /** By name; `vzdump` is vzdump's own. */
+  readonly snapshots: readonly string[];
 }
 
 export interface StartedTask {
@@ -52,8 +63,11 @@ export interface NodePort {
   storageContent(storage: string, signal: AbortSignal): Promise<readonly string[]>;
   /** vzdump in snapshot mode that does not wait for the node's lock. */
   startBackup(vmid: number, storage: string, signal: AbortSignal): Promise<StartedTask>;
-  /** The guest's backup tasks that this token may see, newest first. */
-  backupTasks(vmid: number, signal: AbortSignal): Promise<readonly StartedTask[]>;
+  /** The tasks about a guest that this controller's token for such tasks has started, oldest first. */
+  ownTasks(type: TaskType, vmid: number, signal: AbortSignal): Promise<readonly StartedTask[]>;
+  /** A task that was started before. */
+  task(type: TaskType, upid: string): StartedTask;
+  marks(vmid: number, signal: AbortSignal): Promise<GuestMarks>;
   backupAttributes(
     volid: string,
     signal: AbortSignal,
@@ -65,5 +79,7 @@ export interface NodePort {
     order: { volid: string; vmid: number; storage: string },
     signal: AbortSignal,
   ): Promise<StartedTask>;
+  /** For a guest that a restore has made. */
+  isRunning(vmid: number, signal: AbortSignal): Promise<boolean>;
   startGuest(vmid: number, signal: AbortSignal): Promise<StartedTask>;
 }

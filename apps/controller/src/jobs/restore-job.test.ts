@@ -58,6 +58,9 @@ describe('a restore', () => {
       operationId: 'op',
       step: (name: string) => void steps.push(name),
       quiescing: () => undefined,
+      asking: async () => undefined,
+      accepted: () => undefined,
+      observed: () => undefined,
     };
     const limits = { restoreDeadlineMs: 10_000, readyDeadlineMs: 3_000 };
     const deps = { agents, nodes: fakeNodes(node), orders: store.restoreOrders, clock, limits };

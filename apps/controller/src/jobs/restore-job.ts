@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import type { Backup, Condition } from '@tacet/protocol';
+import type { Backup } from '@tacet/protocol';
 import { requireSuccess } from '@tacet/proxmox';
-import { type Clock, withDeadline } from '@tacet/runtime';
+import { type Clock, DeadlineError, describeError } from '@tacet/runtime';
 import { Failure } from '../failure.ts';
 import { asNodeFailure } from '../nodes/node-failure.ts';
+import type { NewNodeRequest } from '../store/node-requests.ts';
 import type { RestoreOrders } from '../store/restore-orders.ts';
-import type { AgentPort, NodePort, NodesPort } from './ports.ts';
+import { awaitReady } from './await-ready.ts';
+import { findTask, mayBeUnderWay } from './find-task.ts';
+import type { AgentPort, NodePort, NodesPort, StartedTask, TaskType } from './ports.ts';
 import type { Recorder } from './recorder.ts';
 
 export interface RestoreDeps {
@@ -32,7 +35,7 @@ export async function checkRestore(
   nodes: NodesPort,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!nodes.byName(backup.node).canRestore) {
+  if (!nodes.byName(backup.node, backup.vmid).canRestore) {
     throw new Failure('invalid-input', `no token that may restore is configured for node ${backup.node}`, {
       hint: 'Add `restoreToken` to the node in the controller’s configuration.',
     });
@@ -53,120 +56,181 @@ export async function checkRestore(
  */
 export async function runRestore(
   request: RestoreRequest,
-  { agents, nodes, orders, clock, limits }: RestoreDeps,
+  deps: RestoreDeps,
   recorder: Recorder,
   onRestored: () => void,
   signal: AbortSignal,
 ): Promise<void> {
   const { backup, to } = request;
+  const { agents, nodes, orders, clock, limits } = deps;
   const orderId = randomUUID();
   const { operationId } = recorder;
-  const now = clock.now();
-  const expiresAt = now + limits.restoreDeadlineMs + limits.readyDeadlineMs + LATE_MS;
-  await orders.create({ id: orderId, operationId, sourceVmid: backup.vmid, targetVmid: to }, now, expiresAt);
+  const expiresAt = orderExpiry(deps);
+  await orders.create(
+    { id: orderId, operationId, sourceVmid: backup.vmid, targetVmid: to },
+    clock.now(),
+    expiresAt,
+  );
   recorder.step('ordered', `a copy of guest ${backup.vmid} is expected as guest ${to}`);
 
-  const node = nodes.byName(backup.node);
+  const node = nodes.byName(backup.node, backup.vmid);
+  const bench = { node, to, deps, recorder, signal };
+  await orClosed(orderId, bench, async () => {
+    const task = await askForCopy(bench, request);
+    await awaitCopy(bench, task, backup.volid);
+  });
+  onRestored();
+  await orStartByHand(bench, () => askToStart(bench));
+  await awaitReady(to, agents, limits.readyDeadlineMs, clock, recorder, signal);
+}
+
+/** One restore, and what it is done with. */
+export interface RestoreBench {
+  readonly node: NodePort;
+  readonly to: number;
+  readonly deps: RestoreDeps;
+  readonly recorder: Recorder;
+  readonly signal: AbortSignal;
+}
+
+export function orderExpiry({ clock, limits }: RestoreDeps): number {
+  return clock.now() + limits.restoreDeadlineMs + limits.readyDeadlineMs + LATE_MS;
+}
+
+/** Unless its task may still go on, there will be no copy, and nobody shall come in its name. */
+export async function orClosed(
+  orderId: string,
+  { deps, signal }: RestoreBench,
+  work: () => Promise<void>,
+): Promise<void> {
   try {
-    await restore(node, request, limits.restoreDeadlineMs, recorder, signal);
+    await work();
   } catch (error) {
-    // Unless the task may still go on, there will be no copy, and nobody shall come in its name.
-    if (!signal.aborted) await orders.close(orderId);
+    if (!signal.aborted && !(error instanceof DeadlineError)) await deps.orders.close(orderId);
     throw error;
   }
-  onRestored();
-  await start(node, to, limits.restoreDeadlineMs, recorder, signal);
+}
 
-  using deadline = withDeadline(signal, limits.readyDeadlineMs, `waiting for guest ${to}`, clock);
+async function askForCopy(bench: RestoreBench, request: RestoreRequest): Promise<StartedTask> {
+  const { node, to, deps, recorder, signal } = bench;
+  const { backup } = request;
   try {
-    await awaitReady(to, agents, recorder, deadline.signal);
+    const storage = request.storage ?? (await node.restoreStorage(backup.vmid, signal));
+    const known = await knownTasks(node, 'vzrestore', to, signal);
+    const { volid } = backup;
+    const askedAt = deps.clock.now();
+    const asked = { what: 'restore', node: node.name, vmid: to, storage, volid, askedAt, known } as const;
+    await recorder.asking(asked);
+    const task = await askOnce(bench, asked, () => node.startRestore({ volid, vmid: to, storage }, signal));
+    recorder.accepted(task.upid);
+    recorder.step('restoring', `${volid} to guest ${to} on ${storage}: ${task.upid}`);
+    return task;
+  } catch (error) {
+    throw notRestored(error, bench, backup.volid);
+  }
+}
+
+/** The guest exists when this resolves. @throws Failure `restore-failed` that says what is left. */
+export async function awaitCopy(bench: RestoreBench, task: StartedTask, volid: string): Promise<void> {
+  const { to, deps, recorder, signal } = bench;
+  const { restoreDeadlineMs: deadlineMs } = deps.limits;
+  try {
+    requireSuccess(await task.wait({ signal, deadlineMs }));
+  } catch (error) {
+    if (error instanceof DeadlineError) throw error;
+    throw notRestored(error, bench, volid, await whatIsLeft(bench));
+  }
+  recorder.step('restored', `guest ${to} exists, with MAC addresses of its own`);
+}
+
+export async function askToStart(bench: RestoreBench): Promise<void> {
+  const { node, to: vmid, deps, recorder, signal } = bench;
+  const known = await knownTasks(node, 'vzstart', vmid, signal);
+  const askedAt = deps.clock.now();
+  const asked = { what: 'start', node: node.name, vmid, storage: '', volid: null, askedAt, known } as const;
+  await recorder.asking(asked);
+  const task = await askOnce(bench, asked, () => node.startGuest(vmid, signal));
+  recorder.accepted(task.upid);
+  requireSuccess(await task.wait({ signal, deadlineMs: deps.limits.restoreDeadlineMs }));
+}
+
+/** @throws Failure that says that the copy stands, and how it is started. */
+export async function orStartByHand(
+  { to, recorder, signal }: RestoreBench,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+    recorder.step('started', `guest ${to} runs`);
   } catch (cause) {
     signal.throwIfAborted();
-    const ready = readyOf(agents, to);
-    const state = ready === undefined ? 'its agent has not called' : `it is not ready: ${ready.message}`;
-    throw new Failure('deadline-exceeded', `guest ${to} is restored and started, but ${state}`, {
-      hint: `It may still come: tacet status ${to}`,
+    throw new Failure('restore-failed', `guest ${to} is restored, but could not be started`, {
+      hint: `Start it by hand: pct start ${to}. Its agent is expected and will be adopted.`,
       cause,
     });
   }
 }
 
-async function restore(
-  node: NodePort,
-  { backup, to, storage }: RestoreRequest,
-  deadlineMs: number,
-  recorder: Recorder,
-  signal: AbortSignal,
-): Promise<void> {
+/** Where the answer is lost, what was asked for is looked for instead of being asked for again. */
+async function askOnce(
+  { node, deps: { clock, limits }, recorder, signal }: RestoreBench,
+  asked: NewNodeRequest,
+  ask: () => Promise<StartedTask>,
+): Promise<StartedTask> {
   try {
-    const target = storage ?? (await node.restoreStorage(backup.vmid, signal));
-    const task = await node.startRestore({ volid: backup.volid, vmid: to, storage: target }, signal);
-    recorder.step('restoring', `${backup.volid} to guest ${to} on ${target}: ${task.upid}`);
-    requireSuccess(await task.wait({ signal, deadlineMs }));
-    recorder.step('restored', `guest ${to} exists, with MAC addresses of its own`);
+    return await ask();
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof Failure) throw error;
-    const cause = asNodeFailure(error, `${node.name} did not restore ${backup.volid}`);
-    throw new Failure('restore-failed', `guest ${to} was not restored`, {
-      hint: cause instanceof Failure ? cause.hint : undefined,
-      cause,
-    });
+    if (!mayBeUnderWay(error)) throw error;
+    recorder.step('request-lost', describeError(error));
+    const task = await findTask(
+      { ...asked, upid: null, seen: null },
+      {
+        node,
+        clock,
+        deadlineMs: limits.restoreDeadlineMs,
+        onRetry: (cause) => recorder.step('node-lost', describeError(cause)),
+        signal,
+      },
+    );
+    if (task === undefined) throw error;
+    return task;
   }
 }
 
-async function start(
+/** Null where they cannot be listed; that is no reason not to restore. */
+async function knownTasks(
   node: NodePort,
+  type: TaskType,
   vmid: number,
-  deadlineMs: number,
-  recorder: Recorder,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string[] | null> {
   try {
-    const task = await node.startGuest(vmid, signal);
-    requireSuccess(await task.wait({ signal, deadlineMs }));
-    recorder.step('started', `guest ${vmid} runs`);
-  } catch (cause) {
+    return (await node.ownTasks(type, vmid, signal)).map(({ upid }) => upid);
+  } catch {
     signal.throwIfAborted();
-    throw new Failure('restore-failed', `guest ${vmid} is restored, but could not be started`, {
-      hint: `Start it by hand: pct start ${vmid}. Its agent is expected and will be adopted.`,
-      cause,
-    });
+    return null;
   }
 }
 
-/** Wakes at every change of the picture; each new word about readiness is a step. */
-async function awaitReady(
-  vmid: number,
-  agents: AgentPort,
-  recorder: Recorder,
-  signal: AbortSignal,
-): Promise<void> {
-  let hasCalled = false;
-  let said: string | undefined;
-  for (;;) {
-    const change = agents.nextChange(signal);
-    const ready = readyOf(agents, vmid);
-    if (agents.picture(vmid)?.session != null && !hasCalled) {
-      hasCalled = true;
-      recorder.step('adopted', `the agent of guest ${vmid} has called and is a guest of its own now`);
-    }
-    if (ready?.status === 'True') {
-      change.catch(() => undefined); // nobody waits for it any more
-      recorder.step('ready', `guest ${vmid} is ready: ${ready.message}`);
-      return;
-    }
-    if (ready !== undefined && ready.message !== said) {
-      said = ready.message;
-      recorder.step('healing', ready.message);
-    }
-    await change;
-  }
+function notRestored(error: unknown, { node, to, signal }: RestoreBench, volid: string, left = ''): unknown {
+  signal.throwIfAborted();
+  if (error instanceof Failure || error instanceof DeadlineError) return error;
+  const cause = asNodeFailure(error, `${node.name} did not restore ${volid}`);
+  const hint = cause instanceof Failure ? cause.hint : undefined;
+  const hints = [hint, left].filter((part) => part !== undefined && part !== '');
+  return new Failure('restore-failed', `guest ${to} was not restored`, {
+    hint: hints.length === 0 ? undefined : hints.join(' '),
+    cause,
+  });
 }
 
-/** Undefined while no agent is connected: an old picture says nothing about now. */
-function readyOf(agents: AgentPort, vmid: number): Condition | undefined {
-  const picture = agents.picture(vmid);
-  if (picture?.session == null) return undefined;
-  return picture.status.conditions.find((condition) => condition.type === 'Ready');
+/** A restore that fails leaves no guest behind; one whose worker was killed may. */
+async function whatIsLeft({ node, to, deps, signal }: RestoreBench): Promise<string> {
+  try {
+    if (!(await deps.nodes.exists(to, signal))) return '';
+    return `A guest ${to} is on ${node.name} now, which may be half restored: look at it (pct config ${to}) before you remove it (pct unlock ${to}; pct destroy ${to}).`;
+  } catch (error) {
+    return `Whether a guest ${to} was left half restored could not be seen (${describeError(error)}): look with pct config ${to}.`;
+  }
 }

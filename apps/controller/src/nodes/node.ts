@@ -1,31 +1,62 @@
 import { readFile } from 'node:fs/promises';
-import { connect, followTask, type ProxmoxClient, type Trust, type Upid, waitForTask } from '@tacet/proxmox';
+import {
+  connect,
+  followTask,
+  ForbiddenError,
+  parseUpid,
+  type ProxmoxClient,
+  type Trust,
+  UnauthorizedError,
+  type Upid,
+  upidSchema,
+  waitForTask,
+} from '@tacet/proxmox';
 import type { Clock } from '@tacet/runtime';
 import type { NodeConfig } from '../config.ts';
 import { Failure } from '../failure.ts';
-import type { NodePort, StartedTask } from '../jobs/ports.ts';
+import type { NodePort, StartedTask, TaskType } from '../jobs/ports.ts';
 import { readSecretFile } from '../secret-file.ts';
 
-/** One configured node: its API under a token per tier. */
+export interface TokenClient {
+  /** `USER@REALM!TOKENID`, as tasks name who started them. */
+  readonly tokenId: string;
+  readonly api: ProxmoxClient;
+}
+
+/** One configured node: its API under a token per guest, or one for all, and one per tier. */
 export interface ConfiguredNode {
   readonly config: NodeConfig;
-  readonly backup: ProxmoxClient;
-  readonly restore: ProxmoxClient | undefined;
+  readonly backup: TokenClient | undefined;
+  readonly guests: ReadonlyMap<number, TokenClient>;
+  readonly restore: TokenClient | undefined;
+}
+
+/** What may be done with a guest is done with its own token, where it has one. */
+export function clientOf(
+  { guests, backup }: ConfiguredNode,
+  vmid: number | undefined,
+): TokenClient | undefined {
+  return (vmid === undefined ? undefined : guests.get(vmid)) ?? backup;
 }
 
 /** Reads the secrets and opens the clients; nothing is sent yet. */
 export async function openNode(config: NodeConfig, clock: Clock): Promise<ConfiguredNode> {
   const trust = await loadTrust(config.trust);
-  const open = async (token: NodeConfig['backupToken']): Promise<ProxmoxClient> => {
-    const secret = await readSecretFile(token.secretFile);
-    return connect({ url: config.url, token: { id: token.id, secret }, trust, clock });
+  const open = async ({ id, secretFile }: Token): Promise<TokenClient> => {
+    const token = { id, secret: await readSecretFile(secretFile) };
+    return { tokenId: id, api: connect({ url: config.url, token, trust, clock }) };
   };
+  const guests = new Map<number, TokenClient>();
+  for (const [vmid, token] of Object.entries(config.guestTokens)) guests.set(Number(vmid), await open(token));
   return {
     config,
-    backup: await open(config.backupToken),
+    backup: config.backupToken && (await open(config.backupToken)),
+    guests,
     restore: config.restoreToken && (await open(config.restoreToken)),
   };
 }
+
+type Token = NonNullable<NodeConfig['restoreToken']>;
 
 async function loadTrust(trust: NodeConfig['trust']): Promise<Trust> {
   if (!('ca' in trust) || trust.ca === 'system') return trust;
@@ -36,64 +67,102 @@ async function loadTrust(trust: NodeConfig['trust']): Promise<Trust> {
   }
 }
 
-/** `name` may be another member of the configured node's cluster: any member passes calls on. */
-export function nodePort(name: string, { config, backup, restore }: ConfiguredNode, clock: Clock): NodePort {
-  const task = (client: ProxmoxClient, upid: Upid): StartedTask => ({
+/**
+ * A node as jobs that concern one guest see it. `name` may be another member of the configured node's cluster: any
+ * member passes calls on.
+ *
+ * @param vmid whose token speaks; of a restore, the source's.
+ */
+export function nodePort(name: string, node: ConfiguredNode, vmid: number, clock: Clock): NodePort {
+  const { config, restore } = node;
+  const guest = clientOf(node, vmid);
+  const task = ({ tasks }: ProxmoxClient, upid: Upid): StartedTask => ({
     upid,
-    follow: (options) => followTask(client.tasks, upid, { ...options, clock }),
-    wait: (options) => waitForTask(client.tasks, upid, { ...options, clock }),
+    follow: (options) => followTask(tasks, upid, { ...options, clock, mayPass: isRefusal }),
+    wait: (options) => waitForTask(tasks, upid, { ...options, clock, mayPass: isRefusal }),
   });
-  const operator = (): ProxmoxClient => {
+  const self = (): TokenClient => {
+    if (guest !== undefined) return guest;
+    throw new Failure('invalid-input', `no token for guest ${vmid} is configured for node ${name}`, {
+      hint: `Make one (tacet pve provision) and add it to the node in the controller’s configuration: guestTokens.${vmid}.`,
+    });
+  };
+  const operator = (): TokenClient => {
     if (restore !== undefined) return restore;
     throw new Failure('invalid-input', `no token that may restore is configured for node ${name}`, {
       hint: 'Add `restoreToken` to the node in the controller’s configuration.',
     });
   };
+  /** To look at things: a guest whose token is gone can still be restored. */
+  const reader = (): ProxmoxClient => (guest ?? restore ?? self()).api;
+  const speaker = (type: TaskType): TokenClient => (type === 'vzdump' ? self() : operator());
   return {
     name,
     backupStorage: config.storage,
     pollMs: config.pollMs,
     canRestore: restore !== undefined,
-    canSnapshot: (vmid, signal) => backup.lxc.canSnapshot({ node: name, vmid }, { signal }),
+    canSnapshot: (subject, signal) => self().api.lxc.canSnapshot({ node: name, vmid: subject }, { signal }),
     async storageContent(storage, signal) {
-      const { content } = await backup.storage.status({ node: name, storage }, { signal });
+      const { content } = await reader().storage.status({ node: name, storage }, { signal });
       return content;
     },
-    async startBackup(vmid, storage, signal) {
-      const options = { vmid, storage, mode: 'snapshot', lockwaitMinutes: 0, compress: 'zstd' } as const;
-      return task(backup, await backup.vzdump.start(name, { ...options, signal }));
+    async startBackup(subject, storage, signal) {
+      const { api } = self();
+      const options = { storage, mode: 'snapshot', lockwaitMinutes: 0, compress: 'zstd' } as const;
+      return task(api, await api.vzdump.start(name, { ...options, vmid: subject, signal }));
     },
-    async backupTasks(vmid, signal) {
-      const tasks = await backup.tasks.list(name, { type: 'vzdump', vmid, source: 'all', limit: 50, signal });
-      return tasks.map(({ upid }) => task(backup, upid));
+    async ownTasks(type, subject, signal) {
+      const { api, tokenId } = speaker(type);
+      const filter = { type, vmid: subject, source: 'all', limit: 50, signal } as const;
+      const tasks = await api.tasks.list(name, filter);
+      return tasks
+        .filter(({ upid }) => ownerOf(upid) === tokenId)
+        .toSorted((one, other) => one.startedAtMs - other.startedAtMs)
+        .map(({ upid }) => task(api, upid));
     },
-    backupAttributes: (volid, signal) => backup.storage.attributes({ node: name, volid }, { signal }),
-    setNotes: (volid, notes, signal) =>
-      backup.storage.setAttributes({ node: name, volid }, { notes, signal }),
+    task: (type, upid) => task(speaker(type).api, upidSchema.parse(upid)),
+    async marks(subject, signal) {
+      const where = { node: name, vmid: subject };
+      const { lxc } = self().api;
+      const { lock } = await lxc.config(where, { signal });
+      const snapshots = await lxc.snapshots(where, { signal });
+      return { lock, snapshots: snapshots.map((snapshot) => snapshot.name) };
+    },
+    backupAttributes: async (volid, signal) =>
+      await reader().storage.attributes({ node: name, volid }, { signal }),
+    setNotes: async (volid, notes, signal) =>
+      await self().api.storage.setAttributes({ node: name, volid }, { notes, signal }),
     async restoreStorage(sourceVmid, signal) {
       if (config.restoreStorage !== undefined) return config.restoreStorage;
-      const { mountPoints } = await backup.lxc.config({ node: name, vmid: sourceVmid }, { signal });
+      const { mountPoints } = await reader().lxc.config({ node: name, vmid: sourceVmid }, { signal });
       const root = mountPoints.find(({ key }) => key === 'rootfs')?.volume.split(':')[0];
       if (root !== undefined && root !== '') return root;
       throw new Failure('invalid-input', 'nothing says where the restored disks shall go', {
         hint: 'Name a storage: tacet restore … --storage STORAGE',
       });
     },
-    async startRestore({ volid, vmid, storage }, signal) {
-      const client = operator();
-      const upid = await client.lxc.restore({
-        node: name,
-        archive: volid,
-        vmid,
-        storage,
-        unique: true,
-        signal,
-      });
-      return task(client, upid);
+    async startRestore({ volid, vmid: target, storage }, signal) {
+      const { api } = operator();
+      const order = { node: name, archive: volid, vmid: target, storage, unique: true, signal };
+      return task(api, await api.lxc.restore(order));
     },
-    async startGuest(vmid, signal) {
-      const client = operator();
-      return task(client, await client.lxc.start({ node: name, vmid }, { signal }));
+    async isRunning(subject, signal) {
+      const { status } = await operator().api.lxc.status({ node: name, vmid: subject }, { signal });
+      return status === 'running';
+    },
+    async startGuest(subject, signal) {
+      const { api } = operator();
+      return task(api, await api.lxc.start({ node: name, vmid: subject }, { signal }));
     },
   };
+}
+
+function ownerOf(upid: Upid): string {
+  const { user, tokenName } = parseUpid(upid);
+  return tokenName === undefined ? user : `${user}!${tokenName}`;
+}
+
+/** A task goes on, whatever has become of the token that started it. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof UnauthorizedError || error instanceof ForbiddenError;
 }

@@ -4,7 +4,7 @@ import type { NodeConfig } from '../config.ts';
 import { Failure } from '../failure.ts';
 import type { NodePort, NodesPort } from '../jobs/ports.ts';
 import { asNodeFailure } from './node-failure.ts';
-import { type ConfiguredNode, nodePort, openNode } from './node.ts';
+import { clientOf, type ConfiguredNode, nodePort, openNode } from './node.ts';
 
 /** The configured nodes, and through them the other members of their clusters. */
 export class Nodes implements NodesPort, AsyncDisposable {
@@ -38,15 +38,17 @@ export class Nodes implements NodesPort, AsyncDisposable {
 
   async locate(vmid: number, signal: AbortSignal): Promise<NodePort> {
     const seen = await this.#look(vmid, signal);
-    if (seen !== undefined) return nodePort(seen.resource.node, this.#speakerFor(seen), this.#clock);
+    if (seen !== undefined) {
+      return nodePort(seen.resource.node, this.#speakerFor(seen, vmid), vmid, this.#clock);
+    }
     throw new Failure('not-found', `no configured node shows a guest ${vmid}`, {
-      hint: `It does not exist, or the node's token lacks VM.Audit on /vms/${vmid}.`,
+      hint: `It does not exist, or no token for it is configured, or that lacks VM.Audit on /vms/${vmid}.`,
     });
   }
 
-  byName(name: string): NodePort {
+  byName(name: string, vmid: number): NodePort {
     const node = this.#nodes.find(({ config }) => config.name === name) ?? this.#nodes[0];
-    if (node !== undefined) return nodePort(name, node, this.#clock);
+    if (node !== undefined) return nodePort(name, node, vmid, this.#clock);
     throw new Failure('not-found', `no node ${name} is configured`);
   }
 
@@ -56,9 +58,8 @@ export class Nodes implements NodesPort, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await using undo = new Undo();
-    for (const { backup, restore } of this.#nodes) {
-      undo.defer(() => backup.close());
-      undo.defer(() => restore?.close());
+    for (const { backup, guests, restore } of this.#nodes) {
+      for (const client of [backup, ...guests.values(), restore]) undo.defer(() => client?.api.close());
     }
   }
 
@@ -69,10 +70,10 @@ export class Nodes implements NodesPort, AsyncDisposable {
   ): Promise<{ resource: GuestResource; node: ConfiguredNode } | undefined> {
     const failures: unknown[] = [];
     for (const node of this.#nodes) {
-      for (const client of [node.restore, node.backup]) {
+      for (const client of [node.restore, clientOf(node, vmid)]) {
         if (client === undefined) continue;
         try {
-          const guests = await client.cluster.guests({ signal });
+          const guests = await client.api.cluster.guests({ signal });
           const resource = guests.find((guest) => guest.vmid === vmid);
           if (resource === undefined) continue;
           this.#lastSeenOn.set(vmid, node);
@@ -89,7 +90,12 @@ export class Nodes implements NodesPort, AsyncDisposable {
   }
 
   /** The node's own API where it is configured: one hop less, and no hop that can break during a hold. */
-  #speakerFor({ resource, node }: { resource: GuestResource; node: ConfiguredNode }): ConfiguredNode {
-    return this.#nodes.find(({ config }) => config.name === resource.node) ?? node;
+  #speakerFor(
+    { resource, node }: { resource: GuestResource; node: ConfiguredNode },
+    vmid: number,
+  ): ConfiguredNode {
+    const own = this.#nodes.find(({ config }) => config.name === resource.node);
+    // A guest that has moved has its token where it was before; it is good in the whole cluster.
+    return own !== undefined && clientOf(own, vmid) !== undefined ? own : node;
   }
 }

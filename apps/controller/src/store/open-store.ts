@@ -8,6 +8,8 @@ import { Events } from './events.ts';
 import { Guests } from './guests.ts';
 import { first } from './migrations/0001-first.ts';
 import { origin } from './migrations/0002-origin.ts';
+import { nodeRequests } from './migrations/0003-node-requests.ts';
+import { NodeRequests } from './node-requests.ts';
 import { openNodeSqlite } from './node-sqlite.ts';
 import { Operations } from './operations.ts';
 import { RestoreOrders } from './restore-orders.ts';
@@ -17,6 +19,7 @@ import type { Tables } from './schema.ts';
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
   '0002-origin': origin,
+  '0003-node-requests': nodeRequests,
 };
 
 export interface Store extends AsyncDisposable {
@@ -25,6 +28,7 @@ export interface Store extends AsyncDisposable {
   readonly enrolments: Enrolments;
   readonly events: Events;
   readonly guests: Guests;
+  readonly nodeRequests: NodeRequests;
   readonly operations: Operations;
   readonly restoreOrders: RestoreOrders;
 }
@@ -49,6 +53,7 @@ export async function openStore(path: string): Promise<Store> {
     enrolments: new Enrolments(db),
     events: new Events(db),
     guests: new Guests(db),
+    nodeRequests: new NodeRequests(db),
     operations: new Operations(db),
     restoreOrders: new RestoreOrders(db),
     [Symbol.asyncDispose]: () => db.destroy(),

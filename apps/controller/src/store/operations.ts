@@ -56,13 +56,15 @@ export class Operations {
       .execute();
   }
 
-  /** Those that a controller which is gone has left behind. */
-  async running(): Promise<{ id: string; vmid: number; kind: OperationRow['kind'] }[]> {
-    return await this.#db
+  /** Those that a controller which is gone has left behind, oldest first. */
+  async running(): Promise<Operation[]> {
+    const rows = await this.#db
       .selectFrom('operations')
-      .select(['id', 'vmid', 'kind'])
+      .selectAll()
       .where('state', '=', 'running')
+      .orderBy('started_at')
       .execute();
+    return await Promise.all(rows.map((row) => this.#assemble(row)));
   }
 
   async get(id: string): Promise<Operation | undefined> {

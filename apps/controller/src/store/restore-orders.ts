@@ -41,6 +41,26 @@ export class RestoreOrders {
       .execute();
   }
 
+  /** Undefined for an operation that has ordered nothing. */
+  async ofOperation(
+    operationId: string,
+  ): Promise<Pick<RestoreOrder, 'id' | 'sourceVmid' | 'targetVmid'> | undefined> {
+    return await this.#db
+      .selectFrom('restore_orders')
+      .select(['id', 'source_vmid as sourceVmid', 'target_vmid as targetVmid'])
+      .where('operation_id', '=', operationId)
+      .executeTakeFirst();
+  }
+
+  /** What took longer than was thought is expected for longer. */
+  async extend(id: string, expiresAt: number): Promise<void> {
+    await this.#db
+      .updateTable('restore_orders')
+      .set({ expires_at: expiresAt })
+      .where('id', '=', id)
+      .execute();
+  }
+
   /** Those that a copy of the source may still answer to, newest first. */
   async expecting(sourceVmid: number, now: number): Promise<RestoreOrder[]> {
     const rows = await this.#db

@@ -75,6 +75,21 @@ export interface RestoreOrderRow {
   expires_at: number;
 }
 
+export interface NodeRequestRow {
+  operation_id: string;
+  position: number;
+  what: 'backup' | 'hook' | 'restore' | 'start';
+  node: string;
+  vmid: number;
+  /** Empty where none is named. */
+  storage: string;
+  volid: string | null;
+  asked_at: number;
+  known: Json | null;
+  upid: string | null;
+  seen: Json | null;
+}
+
 export interface EventRow {
   sequence: Generated<number>;
   at: number;
@@ -98,6 +113,7 @@ export interface Tables {
   operation_steps: OperationStepRow;
   backups: BackupRow;
   restore_orders: RestoreOrderRow;
+  node_requests: NodeRequestRow;
   events: EventRow;
   api_tokens: ApiTokenRow;
 }

@@ -1,10 +1,17 @@
-import { taskOutcome, type TaskPoll, type TaskStatus, type Upid, upidSchema } from '@tacet/proxmox';
+import {
+  ProxmoxError,
+  taskOutcome,
+  type TaskPoll,
+  type TaskStatus,
+  type Upid,
+  upidSchema,
+} from '@tacet/proxmox';
 import type { Clock } from '@tacet/runtime';
 import { Failure } from '../failure.ts';
-import type { NodePort, NodesPort, StartedTask } from '../jobs/ports.ts';
+import type { GuestMarks, NodePort, NodesPort, StartedTask, TaskType } from '../jobs/ports.ts';
 
-/** What one task shows, poll by poll; a function runs before its poll is answered. */
-export type Script = readonly (string | string[] | (() => void | Promise<void>))[];
+/** What one task shows, poll by poll, or how a poll fails; a function runs before its poll is answered. */
+export type Script = readonly (string | string[] | ProxmoxError | (() => void | Promise<void>))[];
 
 export const lines = {
   start: 'INFO: Starting Backup of VM 101 (lxc)',
@@ -30,6 +37,8 @@ export class FakeNode implements NodePort {
   snapshots: () => boolean = () => true;
   content: readonly string[] = ['backup'];
   notes: string | undefined;
+  left: GuestMarks = { lock: undefined, snapshots: [] };
+  running = false;
   /** One per request, in order. */
   readonly scripts: { script: Script; exitstatus: string }[] = [];
   /** Called at each request for a backup or a restore: throw to refuse. */
@@ -68,9 +77,18 @@ export class FakeNode implements NodePort {
     return this.begin();
   }
 
-  async backupTasks(): Promise<readonly StartedTask[]> {
-    return this.#tasks.toReversed();
+  async ownTasks(): Promise<readonly StartedTask[]> {
+    return [...this.#tasks];
   }
+
+  task(_type: TaskType, upid: string): StartedTask {
+    const found = this.#tasks.find((task) => task.upid === upid);
+    if (found === undefined) throw new Error(`no task ${upid}`);
+    return found;
+  }
+
+  marks = async (): Promise<GuestMarks> => this.left;
+  isRunning = async (): Promise<boolean> => this.running;
 
   async startRestore(order: { vmid: number; storage: string }): Promise<StartedTask> {
     this.journal.push(`restore ${order.vmid} on ${order.storage}`);
@@ -102,10 +120,12 @@ export class FakeNode implements NodePort {
       exitstatus,
       startedAtMs: 0,
     };
-    const texts = script.flatMap((step) => (typeof step === 'function' ? [] : step));
+    const texts = script.flatMap((step) =>
+      typeof step === 'function' || step instanceof ProxmoxError ? [] : step,
+    );
     return {
       upid,
-      follow: (options) => this.#polls(script, status, options.signal),
+      follow: (options) => this.#polls(script, status, options),
       wait: async () =>
         taskOutcome(
           status,
@@ -114,11 +134,19 @@ export class FakeNode implements NodePort {
     };
   }
 
-  async *#polls(script: Script, status: TaskStatus, signal: AbortSignal): AsyncGenerator<TaskPoll> {
+  async *#polls(
+    script: Script,
+    status: TaskStatus,
+    { signal, onPollError }: Parameters<StartedTask['follow']>[0],
+  ): AsyncGenerator<TaskPoll> {
     let n = 0;
     for (const step of script) {
       if (typeof step === 'function') {
         await step();
+        continue;
+      }
+      if (step instanceof ProxmoxError) {
+        onPollError?.(step);
         continue;
       }
       const shown = [step].flat();
