@@ -80,6 +80,20 @@ describe('a verdict', () => {
     expect(judge({ ...proven, ...change })).toMatchObject({ consistency, reason, proof: null });
   });
 
+  it('says why a service was no longer held, and puts an expired lease before everything it brought about', () => {
+    const services = [{ ...db, intactUntilThaw: false }];
+    const failures = [
+      { stack: 'shop', service: 'db', phase: 'hold' as const, message: 'its client has ended' },
+    ];
+    expect(judge({ ...proven, thaw: thaw({ services, failures }) }).message).toBe(
+      'shop/db was no longer held at the thaw: its client has ended',
+    );
+    expect(judge({ ...proven, thawSentAt: 379, thaw: thaw({ releasedBy: 'lease-expired' }) })).toMatchObject({
+      consistency: 'crash',
+      reason: 'HoldLost',
+    });
+  });
+
   it('is app also when a service could not be thawed at once: that came after the snapshot', () => {
     const failures = [{ stack: 'shop', service: 'db', phase: 'thaw' as const, message: 'it hangs' }];
     expect(judge({ ...proven, thaw: thaw({ thawed: false, failures }) }).consistency).toBe('app');

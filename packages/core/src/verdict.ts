@@ -64,9 +64,6 @@ export function judge(seen: BackupObservation): Verdict {
       'nobody saw how the hold ended; its lease may have expired before the snapshot',
     );
   }
-  if (thawSentAt < snapshotSeenAt) {
-    return say('crash', 'ThawedTooEarly', 'the thaw was sent before the snapshot was seen');
-  }
   if (thaw.releasedBy !== 'controller') {
     return say(
       'crash',
@@ -74,9 +71,17 @@ export function judge(seen: BackupObservation): Verdict {
       `the hold had ended before the thaw: ${thaw.releasedBy ?? 'nothing was held'}`,
     );
   }
+  if (thawSentAt < snapshotSeenAt) {
+    return say('crash', 'ThawedTooEarly', 'the thaw was sent before the snapshot was seen');
+  }
   const lost = thaw.services.find((service) => service.intactUntilThaw !== true);
-  if (lost)
-    return say('crash', 'ServiceNotHeld', `${lost.stack}/${lost.service} was no longer held at the thaw`);
+  if (lost) {
+    const why = thaw.failures.find(
+      ({ stack, service, phase }) => phase === 'hold' && stack === lost.stack && service === lost.service,
+    );
+    const words = `${lost.stack}/${lost.service} was no longer held at the thaw`;
+    return say('crash', 'ServiceNotHeld', why ? `${words}: ${why.message}` : words);
+  }
   const unheld = thaw.failures.find((failure) => failure.phase === 'hold');
   if (unheld) {
     const who = unheld.service === '' ? '' : `${unheld.stack}/${unheld.service} `;

@@ -86,8 +86,12 @@ export class VersionedDocument<T extends { version: number }> {
 
   async #replace(content: string): Promise<void> {
     const { path } = this.#options;
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeAtomically(path, content);
+    try {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await writeAtomically(path, content);
+    } catch (error) {
+      throw new TacetError(`${path} cannot be written`, { code: 'internal', cause: error });
+    }
   }
 
   #convert(raw: unknown, found: number): T {

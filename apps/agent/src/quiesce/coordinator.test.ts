@@ -308,7 +308,10 @@ describe('a hold that fails', () => {
     await writeFile(bed.directory, 'not a directory');
     await expect(bed.coordinator.hold(hold)).rejects.toMatchObject({
       code: 'hold-failed',
-      cause: { code: 'EEXIST' },
+      cause: {
+        message: expect.stringContaining('quiesce.json cannot be written'),
+        cause: { code: 'EEXIST' },
+      },
     });
     expect(frozen).toEqual([]);
     expect(bed.coordinator.state).toBe('idle');

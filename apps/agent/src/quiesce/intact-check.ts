@@ -1,4 +1,4 @@
-import { type Clock, type Logger, runWithin } from '@tacet/runtime';
+import { type Clock, describeError, type Logger, runWithin } from '@tacet/runtime';
 import type { ServiceHold } from '../methods/method.ts';
 
 /**
@@ -7,19 +7,35 @@ import type { ServiceHold } from '../methods/method.ts';
  */
 const checkMs = 3_000;
 
-/** Whether it is seen to hold still, right before its thaw. One that cannot be asked is not seen. Never rejects. */
-export async function isStillHeld(
+/**
+ * Whether it is seen to hold still, right before its thaw. One that cannot be asked is not seen. Never rejects.
+ * @returns why not, in words; undefined where it holds.
+ */
+export async function whyNotHeld(
   hold: ServiceHold,
   { clock, logger }: { clock: Clock; logger: Logger },
-): Promise<boolean> {
+): Promise<string | undefined> {
+  const look = (signal: AbortSignal): Promise<boolean> => hold.letGo?.(signal) ?? hold.isHeld(signal);
   try {
-    const look = (signal: AbortSignal): Promise<boolean> => hold.letGo?.(signal) ?? hold.isHeld(signal);
-    const held = await runWithin(undefined, checkMs, 'the last look', look, { clock });
-    if (!held) logger.warn('no longer held at the end', { ...hold.record });
-    return held;
+    if (await runWithin(undefined, checkMs, 'the last look', look, { clock })) return undefined;
+    logger.warn('no longer held at the end', { ...hold.record });
+    return lossOf(hold.record);
   } catch (error) {
     logger.warn('not seen held at the end', { ...hold.record, error });
-    return false;
+    return describeError(error);
+  }
+}
+
+function lossOf({ action, method }: ServiceHold['record']): string {
+  switch (action) {
+    case 'lock':
+      return `the lock of ${method} was gone`;
+    case 'freeze':
+      return 'its processes were not frozen';
+    case 'pause':
+      return 'it was not paused';
+    case 'stop':
+      return 'it had been started';
   }
 }
 

@@ -1,6 +1,7 @@
 import { TacetError } from '@tacet/runtime';
+import type { ServiceFailure } from '@tacet/protocol';
 import type { ServiceHold } from '../methods/method.ts';
-import { isStillHeld, outermost } from './intact-check.ts';
+import { outermost, whyNotHeld } from './intact-check.ts';
 import type { Operation } from './operation.ts';
 import type { PreparationPorts } from './preparation.ts';
 import { thawAll, type ThawPorts, type Unthawed } from './thaw-round.ts';
@@ -17,8 +18,13 @@ export async function releaseAll(
 ): Promise<Unthawed> {
   const { evidence, abort, probes } = operation;
   const seen = new Set(isProof ? outermost(evidence.holds) : []);
-  const look = async (hold: ServiceHold): Promise<void> =>
-    evidence.intact(hold, isProof && (await isStillHeld(hold, ports)));
+  const lost: ServiceFailure[] = [];
+  const look = async (hold: ServiceHold): Promise<void> => {
+    const why = isProof ? await whyNotHeld(hold, ports) : 'nobody looked';
+    evidence.intact(hold, why === undefined);
+    const { stack, service } = hold.record;
+    if (isProof && why !== undefined) lost.push({ stack, service, phase: 'hold', message: why });
+  };
   await Promise.all([...seen].map(look));
   abort.abort(new TacetError('released', { code: 'wrong-state' }));
   const endedAt = ports.clock.now();
@@ -30,6 +36,6 @@ export async function releaseAll(
   });
   // Everybody writes again: what is asked from here on makes nobody wait.
   await Promise.all([...probes.values()].map((probe) => probe.end()));
-  if (isProof) operation.unheld = await ranUnheld(operation, endedAt, ports);
+  if (isProof) operation.unheld = [...lost, ...(await ranUnheld(operation, endedAt, ports))];
   return unthawed;
 }
