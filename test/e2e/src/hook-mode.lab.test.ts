@@ -237,12 +237,10 @@ describe.skipIf(obstacle !== undefined)(
 
       await stage.controller.start(never);
       await connectApi();
-      const [newest] = await operations();
-      expect(newest).toMatchObject({
-        state: 'failed',
-        backup: null,
-        error: { message: /controller restarted/ },
-      });
+      // The archive is complete, and nobody saw whether the guest was held for it.
+      const newest = async () => (await operations())[0];
+      await expect.poll(async () => (await newest())?.state, { timeout: 60_000 }).toBe('succeeded');
+      expect((await newest())?.backup?.verdict).toMatchObject({ consistency: 'unknown', proof: null });
       await expectReady();
       await expectFree();
     });
