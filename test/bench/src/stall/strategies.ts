@@ -39,11 +39,7 @@ const nothing: Strategy = {
 /** As vzdump does it for a guest that nobody prepared: freeze, syncfs, snapshot, thaw. */
 const plain: Strategy = {
   name: 'plain snapshot',
-  snapshot: async ({ guest }, name) => {
-    const timings = await guest.snapshot(name);
-    console.error(`  ${JSON.stringify(timings)}`);
-    return timings.frozenAt;
-  },
+  snapshot: async ({ guest }, name) => (await guest.snapshot(name)).frozenAt,
 };
 
 /** As vzdump does it with Tacet's hook: the same snapshot, between `pre-stop` and `pre-restart`. */
@@ -54,8 +50,7 @@ const tacet: Strategy = {
   snapshot: async ({ guest, hook }, name) => {
     await hook.call('pre-stop');
     const heldAt = Date.now();
-    const timings = await guest.snapshot(name);
-    console.error(`  ${JSON.stringify(timings)}`);
+    await guest.snapshot(name);
     await hook.call('pre-restart');
     return heldAt;
   },
