@@ -192,6 +192,7 @@ function of(checks: readonly EngineCheck[], stream: WriteStream): EngineCheck {
 /** Turns the middle of a stopped guest's file into something else. */
 async function damage(guest: Guest, path: string): Promise<void> {
   const content = await guest.readFile(path);
-  content.fill(0xff, content.length / 2, content.length / 2 + 4096);
+  const middle = Math.floor(content.length / 2);
+  content.fill(0xff, middle, middle + 4096);
   await guest.writeFile(path, content);
 }
