@@ -244,8 +244,8 @@ export class QuiesceCoordinator implements AsyncDisposable {
       const { signal } = deadline;
       await orAborted(refreshOperation(operation, this.#ports, signal), signal);
       const lease = this.#arm(operation, leaseMs);
-      // The snapshot carries it too: a copy that says `holding` knows that it owes a thaw. Nothing more is
-      // written until the thaw, because whatever is written now is written while everything stands still.
+      // The snapshot carries it too: a copy that says `holding` knows that it owes a thaw. But for renewals nothing
+      // more is written until the thaw: whatever is written now is written while everything stands still.
       await orAborted(this.#persist(operation, 'holding'), signal);
       const ports: HoldPorts = {
         ...this.#ports,
