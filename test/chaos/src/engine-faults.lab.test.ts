@@ -1,4 +1,4 @@
-import { type Api, type LabStage, openLabStage } from '@tacet/demo';
+import { type Api, type LabStage, openLabStage, VzdumpHook } from '@tacet/demo';
 import {
   type Guest,
   labObstacle,
@@ -29,7 +29,7 @@ import {
   startIdleTransaction,
   startStatement,
 } from './faults.ts';
-import { HookedBackup, writeHookScript } from './hooked-backup.ts';
+import { HookedBackup } from './hooked-backup.ts';
 import { agentLog, frozenContainers, inGuest } from './inside.ts';
 import { until } from './until.ts';
 
@@ -58,7 +58,7 @@ describe.skipIf(obstacle !== undefined)(
     let stage: LabStage;
     let guest: Guest;
     let api: Api;
-    let script: string;
+    let hook: VzdumpHook;
 
     beforeAll(async () => {
       const signal = AbortSignal.timeout(1_700_000);
@@ -66,7 +66,7 @@ describe.skipIf(obstacle !== undefined)(
       stage = cleanup.use(await openLabStage({ lab, stack: 'engines', leaseMs, signal }));
       ({ guest } = stage);
       await limitController(stage, limits);
-      script = await writeHookScript(stage, hookPatienceS);
+      hook = await VzdumpHook.write(stage, hookPatienceS);
       api = cleanup.use(await stage.api());
     });
     afterAll(() => cleanup.disposeAsync());
@@ -83,7 +83,7 @@ describe.skipIf(obstacle !== undefined)(
       expectWritesFlow(guest, stage.collector, { since: Date.now(), withinMs: boundMs, streams });
 
     function newBackup(): HookedBackup {
-      const backup = new HookedBackup(stage, script);
+      const backup = new HookedBackup(stage, hook);
       // Its turn comes after what its test asks for later: by then it is undone.
       onTestFinished(() => backup[Symbol.asyncDispose]());
       return backup;

@@ -1,26 +1,12 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmod, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { promisify } from 'node:util';
+import { basename } from 'node:path';
 import { HttpControllerApi, readControllerFile } from '@tacet/cli';
-import { renderHookScript } from '@tacet/cli/src/hook/hook-script.ts';
-import type { LabStage } from '@tacet/demo';
+import type { LabStage, VzdumpHook } from '@tacet/demo';
 import { type Backup, type Operation, operationListSchema } from '@tacet/protocol';
 import { until } from './until.ts';
 
-const run = promisify(execFile);
-const callMs = 120_000;
+const recordedMs = 120_000;
 const never = new AbortController().signal;
-
-/** Puts the hook script where vzdump would find it. @returns its path */
-export async function writeHookScript(stage: LabStage, patienceS: number): Promise<string> {
-  const script = join(stage.lab.scratchDirectory, 'vzdump-hook.sh');
-  const settings = { socket: stage.hookSocket, previous: '', closed: '', patience: patienceS };
-  await writeFile(script, await renderHookScript(settings));
-  await chmod(script, 0o755);
-  return script;
-}
 
 export type Judged = Operation & { readonly backup: Backup };
 
@@ -34,13 +20,13 @@ export class HookedBackup implements AsyncDisposable {
   /** Host time. */
   readonly beganAt = Date.now();
   readonly #stage: LabStage;
-  readonly #script: string;
+  readonly #hook: VzdumpHook;
   readonly #target: string;
   #isOver = false;
 
-  constructor(stage: LabStage, script: string) {
+  constructor(stage: LabStage, hook: VzdumpHook) {
     this.#stage = stage;
-    this.#script = script;
+    this.#hook = hook;
     this.#target = `/var/lib/vz/dump/vzdump-lxc-${stage.original}-${randomUUID()}.tar.zst`;
   }
 
@@ -64,7 +50,7 @@ export class HookedBackup implements AsyncDisposable {
     this.#isOver = true;
     await this.#call('log-end');
     await using http = new HttpControllerApi(await readControllerFile(this.#stage.controllerFile));
-    return await until('the controller has recorded the backup', callMs, async () => {
+    return await until('the controller has recorded the backup', recordedMs, async () => {
       const { operations } = await http.get(operationListSchema, '/operations', never);
       for (const { backup, ...operation } of operations) {
         if (backup?.volid.endsWith(basename(this.#target))) return { ...operation, backup };
@@ -79,11 +65,7 @@ export class HookedBackup implements AsyncDisposable {
     await this.#call('log-end');
   }
 
-  /** As vzdump calls it: without a PATH, phase, mode and VMID in its arguments. */
   async #call(phase: string): Promise<void> {
-    const env = { LC_ALL: 'C', STOREID: 'local', TARGET: this.#target, VMTYPE: 'lxc', HOSTNAME: 'engines' };
-    const args = [this.#script, phase, 'snapshot', String(this.#stage.original)];
-    const { stdout } = await run('/bin/sh', args, { cwd: '/', timeout: callMs, env });
-    this.lines.push(...stdout.split('\n').filter(Boolean));
+    this.lines.push(...(await this.#hook.call(phase, { TARGET: this.#target })));
   }
 }

@@ -49,9 +49,8 @@ export async function thawAll(steps: readonly ServiceHold[][], ports: ThawPorts)
 }
 
 /**
- * What was frozen with a lock beneath it is one step with the locks: what is asked of a frozen container is answered
- * the moment it is thawed, so that nobody waits for a question that comes later. Whoever writes goes on after that,
- * when nothing is locked any more.
+ * What was frozen is one step with the locks beneath: what is asked of a frozen container is answered the moment it
+ * is thawed, so that nobody waits for a question that comes later. Those with a lock begin, as theirs takes longest.
  */
 function sweptTogether(steps: readonly ServiceHold[][]): ServiceHold[][] {
   const first = steps.findLastIndex((step) => !step.every(isSwept)) + 1;
@@ -60,7 +59,7 @@ function sweptTogether(steps: readonly ServiceHold[][]): ServiceHold[][] {
     swept.filter(({ record }) => record.action === 'lock').map(({ record }) => record.containerId),
   );
   const isLocked = ({ record }: ServiceHold): boolean => locked.has(record.containerId);
-  return [...steps.slice(0, first), swept.filter((hold) => !isLocked(hold)), swept.filter(isLocked)];
+  return [...steps.slice(0, first), [...swept.filter(isLocked), ...swept.filter((hold) => !isLocked(hold))]];
 }
 
 function isSwept({ record: { action } }: ServiceHold): boolean {

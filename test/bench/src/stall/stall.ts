@@ -1,14 +1,10 @@
-import { chmod, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { renderHookScript } from '@tacet/cli/src/hook/hook-script.ts';
-import { type LabStage, openLabStage } from '@tacet/demo';
+import { openLabStage, VzdumpHook } from '@tacet/demo';
 import { type Lab, streamsOf, type WriteStream } from '@tacet/lab';
 import { describeSamples, median } from '../samples.ts';
-import { HookCaller } from './hook-caller.ts';
 import { measure, type Measurement } from './measure.ts';
 import { compareRestores } from './restores.ts';
-import { type Scene, strategies, type Strategy } from './strategies.ts';
+import { strategies, type Strategy } from './strategies.ts';
 import { formatTable } from './table.ts';
 
 const vmid = 301;
@@ -51,7 +47,7 @@ export async function stall(
     signal,
     onStep: (step) => console.error(step),
   });
-  const scene = await openScene(stage);
+  const scene = { guest: stage.guest, hook: await VzdumpHook.write(stage, patienceS) };
   const streams = streamsOf('engines').map(([stream]) => stream);
   const all = Object.values(strategies);
   const measured: Measurement[] = [];
@@ -82,17 +78,6 @@ export async function stall(
     measured.filter(({ strategy }) => compared.includes(strategy)),
     signal,
   );
-}
-
-async function openScene(stage: LabStage): Promise<Scene> {
-  const script = join(stage.lab.scratchDirectory, 'vzdump-hook.sh');
-  const settings = { socket: stage.hookSocket, previous: '', closed: '', patience: patienceS };
-  await writeFile(script, await renderHookScript(settings));
-  await chmod(script, 0o755);
-  return {
-    guest: stage.guest,
-    hook: new HookCaller(script, vmid),
-  };
 }
 
 type GapsOf = (strategy: Strategy, stream: WriteStream) => number[];

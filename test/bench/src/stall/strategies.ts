@@ -1,12 +1,12 @@
 import { systemClock } from '@tacet/runtime';
+import type { VzdumpHook } from '@tacet/demo';
 import { compose, type ExecResult, type Guest } from '@tacet/lab';
-import type { HookCaller } from './hook-caller.ts';
 import { chooseRedisDump } from './redis-dump.ts';
 
 /** What a strategy works on. */
 export interface Scene {
   guest: Guest;
-  hook: HookCaller;
+  hook: VzdumpHook;
 }
 
 /** One way to take a snapshot of a guest under write load. */
@@ -15,7 +15,7 @@ export interface Strategy {
   /** What has to be so before the measurement begins. */
   setUp?: (scene: Scene) => Promise<void>;
   /** What comes before, while writes go on. */
-  prepare?: (scene: Scene) => Promise<void>;
+  prepare?: (scene: Scene) => Promise<unknown>;
   /**
    * Makes writes stand still, takes the snapshot, lets them go on.
    * @returns host time (`Date.now()`) until which everything acknowledged must be in the snapshot.
@@ -46,18 +46,19 @@ const plain: Strategy = {
 const tacet: Strategy = {
   name: 'Tacet',
   setUp: ({ guest }) => chooseRedisDump(guest, 'strict'),
-  prepare: ({ hook }) => hook.call('backup-start'),
+  prepare: ({ hook }) => callHook(hook, 'backup-start'),
   snapshot: async ({ guest, hook }, name) => {
-    await hook.call('pre-stop');
+    const said = await callHook(hook, 'pre-stop');
+    if (!said.includes('held')) throw new Error(`nothing would be measured: ${said}`);
     const heldAt = Date.now();
     await guest.snapshot(name);
-    await hook.call('pre-restart');
+    await callHook(hook, 'pre-restart');
     return heldAt;
   },
   // There is no archive: to the controller this is a backup that failed after its snapshot.
   finish: async ({ hook }) => {
-    await hook.call('backup-abort');
-    await hook.call('log-end');
+    await callHook(hook, 'backup-abort');
+    await callHook(hook, 'log-end');
   },
 };
 
@@ -93,6 +94,13 @@ const tacetFast: Strategy = {
 };
 
 export const strategies = { nothing, plain, tacet, tacetFast, dockerPause, composeStop };
+
+/** @returns what it said, which is shown too. */
+async function callHook(hook: VzdumpHook, phase: string): Promise<string> {
+  const said = (await hook.call(phase)).join('\n');
+  if (said !== '') console.error(said);
+  return said;
+}
 
 async function run(guest: Guest, argv: readonly string[]): Promise<void> {
   await succeeded(guest.exec(argv));
