@@ -18,6 +18,7 @@ const checks: [name: string, command: string, ...args: string[]][] = [
   ['formatting', 'oxfmt', '--check', '.'],
   ['lint', 'oxlint', '--type-aware', '--deny-warnings'],
   ['types', 'tsc', '--noEmit'],
+  ['types of the dashboard', 'tsc', '--noEmit', '-p', 'apps/dashboard'],
   ['build', 'turbo', 'run', 'build', '--output-logs=errors-only'],
 ];
 

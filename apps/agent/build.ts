@@ -59,6 +59,8 @@ const treeShakable: Plugin = {
 const { metafile } = await build({
   entryPoints: [join(root, 'src', 'main.ts')],
   outfile,
+  // So that what is written about the bundle does not depend on where this is called.
+  absWorkingDir: join(root, '..', '..'),
   bundle: true,
   platform: 'node',
   format: 'cjs',

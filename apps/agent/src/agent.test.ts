@@ -2,10 +2,11 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConditionType, RequestMethod } from '@tacet/protocol';
-import { silentLogger, systemClock, Undo } from '@tacet/runtime';
+import { deferred, silentLogger, systemClock, Undo } from '@tacet/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Agent, startAgent } from './agent.ts';
+import { type Agent, journalDirOf, startAgent } from './agent.ts';
 import { parseConfig } from './config.ts';
+import { Journal } from './journal/journal.ts';
 import { MemoryEngine, MemoryGuestHost } from './memory.ts';
 import { type ControllerSession, type FakeController, fakeController } from './session/fake-controller.ts';
 import { IdentityStore } from './session/identity-store.ts';
@@ -94,6 +95,13 @@ async function becomes(agent: Agent, type: ConditionType, status: string, reason
 
 const stateOf = async (engine: MemoryEngine, name: string) =>
   (await engine.containers(AbortSignal.timeout(1_000))).find(({ id }) => id === engine.idOf(name));
+
+async function standingSays(stateDir: string, service: string, state: string): Promise<void> {
+  const journal = new Journal(journalDirOf(stateDir));
+  const said = async () =>
+    (await journal.readStanding())?.services.find((one) => one.service === service)?.state;
+  await expect.poll(said, { timeout: 15_000 }).toBe(state);
+}
 
 /** As vzdump does it: disk and engine at one instant, while the guest is held. */
 async function backUpWhileHeld(session: ControllerSession, engine: MemoryEngine, stateDir: string) {
@@ -193,8 +201,9 @@ describe('a guest restored from a backup that was taken while it was held', () =
     const session = await controller.nextSession();
     await session.welcome();
     await session.frame('event', ({ event }) => event.type === 'heal.finished');
-    await first[Symbol.asyncDispose]();
     await copy.engine.stop(copy.engine.idOf('shop/web'), 0, AbortSignal.timeout(1_000));
+    await standingSays(copy.stateDir, 'web', 'exited');
+    await first[Symbol.asyncDispose]();
 
     const second = await start({ ...copy, vmid: 201, bootId: 'the-next-boot' });
     await becomes(second, 'StacksRunning', 'True');
@@ -229,7 +238,7 @@ describe('a guest restored from a backup that was taken while it was held', () =
     await session.welcome({ identity: { kind: 'quarantined', reason: 'nobody ordered this copy' } });
     await session.frame('event', ({ event }) => event.type === 'heal.finished');
     await becomes(agent, 'StacksRunning', 'True');
-    expect(condition(agent, 'Ready')).toMatchObject({ status: 'False', reason: 'Quarantined' });
+    await becomes(agent, 'Ready', 'False', 'Quarantined');
     expect(await ask(session, 1, 'prepare', { operationId: 'op', deadlineMs: 1 })).toMatchObject({
       error: { code: 'guest-quarantined' },
     });
@@ -267,5 +276,55 @@ describe('a plain reboot', () => {
     await becomes(agent, 'EngineReachable', 'True');
     await becomes(agent, 'StacksRunning', 'True');
     expect((await stateOf(rebooted, 'shop/db'))?.state).toBe('exited');
+  });
+
+  it('brings back what the engine should have, and keeps stopped what somebody stopped', async () => {
+    const engine = shop();
+    await engine.setRestartPolicy(engine.idOf('shop/web'), 'always', AbortSignal.timeout(1_000));
+    const stateDir = await enrolled();
+    const before = await start({ engine, stateDir });
+    await becomes(before, 'StacksRunning', 'True');
+    await engine.stop(engine.idOf('shop/web'), 0, AbortSignal.timeout(1_000));
+    await standingSays(stateDir, 'web', 'exited');
+    await standingSays(stateDir, 'cache', 'running');
+    await before[Symbol.asyncDispose]();
+    // Nobody watched: another tool's backup.
+    await engine.stop(engine.idOf('shop/cache'), 0, AbortSignal.timeout(1_000));
+    const rebooted = MemoryEngine.fromCapture(engine.capture());
+    expect((await stateOf(rebooted, 'shop/web'))?.state).toBe('running');
+
+    await start({ engine: rebooted, stateDir });
+    const states = async () =>
+      await Promise.all(
+        ['db', 'cache', 'web', 'old'].map(
+          async (name) => `${name} ${(await stateOf(rebooted, `shop/${name}`))?.state}`,
+        ),
+      );
+    await expect
+      .poll(states, { timeout: 15_000 })
+      .toEqual(['db exited', 'cache running', 'web exited', 'old exited']);
+  });
+});
+
+describe('an engine that was restarted', () => {
+  it('is not taken for ready before it has brought back what ran', async () => {
+    const engine = shop();
+    const stateDir = await enrolled();
+    const agent = await start({ engine, stateDir });
+    await becomes(agent, 'StacksRunning', 'True');
+    await standingSays(stateDir, 'cache', 'running');
+
+    const comeUp = engine.goAway([engine.idOf('shop/cache')]);
+    await becomes(agent, 'EngineReachable', 'False');
+    const held = deferred();
+    engine.inject({ call: 'start', effect: held.promise, times: 1 });
+    comeUp();
+    await becomes(agent, 'EngineReachable', 'True');
+    await becomes(agent, 'StacksRunning', 'False', 'Healing');
+    expect(condition(agent, 'StacksRunning')?.message).toContain('shop/cache');
+    held.resolve();
+    await becomes(agent, 'StacksRunning', 'True');
+    expect((await stateOf(engine, 'shop/cache'))?.state).toBe('running');
+    expect((await stateOf(engine, 'shop/db'))?.state).toBe('exited');
   });
 });

@@ -3,17 +3,24 @@ import { join } from 'node:path';
 import type { GuestStatus, Incarnation } from '@tacet/protocol';
 import { type Clock, type Logger, systemClock, TacetError } from '@tacet/runtime';
 import type { AgentConfig } from './config.ts';
+import type { ControlCommands } from './control/control-socket.ts';
 import type { Engine } from './engine/engine.ts';
 import { watchEngine } from './engine-watch.ts';
+import { FactsBoard, keepFacts } from './facts/facts-loop.ts';
 import type { GuestHost } from './guest/guest.ts';
+import type { GuestRepairs } from './guest/guest-repairs.ts';
 import { identityOrGrace } from './heal/grace.ts';
-import { type FoundOnStart, healCandidate, recordOfThisCopy, whyHeal } from './heal/heal-decision.ts';
+import { decideHeal, type FoundOnStart, healCandidate, recordOfThisCopy } from './heal/heal-decision.ts';
 import { type HealRecord, HealRecordFile } from './heal/heal-record.ts';
 import { Healer } from './heal/healer.ts';
+import { Standing } from './heal/standing.ts';
 import { Journal } from './journal/journal.ts';
 import { QuiesceCoordinator } from './quiesce/coordinator.ts';
-import { type Rehearsal, rehearse } from './quiesce/rehearse.ts';
+import { FilesystemFreeze } from './quiesce/filesystem-freeze.ts';
+import { rehearse } from './quiesce/rehearse.ts';
 import { DatabaseProber } from './readiness/database-prober.ts';
+import { openDataVerifier } from './readiness/data/open-data-verifier.ts';
+import { ReadyProber } from './readiness/probes/ready-prober.ts';
 import { keepReadiness } from './readiness/readiness-loop.ts';
 import { StatusBoard } from './readiness/status-board.ts';
 import { EventLog } from './session/event-log.ts';
@@ -21,12 +28,15 @@ import { IdentityHolder } from './session/identity-state.ts';
 import { IdentityStore } from './session/identity-store.ts';
 import { requestAnswerer } from './session/requests.ts';
 import { keepSession } from './session/session-loop.ts';
+import type { SessionContext } from './session/session.ts';
 import { agentVersion } from './version.ts';
 import { Wakeup } from './wakeup.ts';
 
 export interface AgentOptions {
   engine: Engine;
   guestHost: GuestHost;
+  /** What heal may use of the guest beside its engine; nothing unless given. */
+  repairs?: GuestRepairs;
   config: AgentConfig;
   log: Logger;
   /** The configured one unless given. */
@@ -43,8 +53,8 @@ export interface Agent extends AsyncDisposable {
   status(): GuestStatus;
   /** @returns how to stop listening. */
   onStatus(listener: () => void): () => void;
-  /** Holds and thaws without a backup. @throws TacetError as a prepare and a hold do */
-  rehearse(): Promise<Rehearsal>;
+  /** What root in the guest may ask for. They throw TacetError as a prepare and a hold do. */
+  readonly commands: ControlCommands;
   /** Rejects when a part of the agent ends that should not; resolves after the disposal. */
   readonly running: Promise<void>;
 }
@@ -72,19 +82,26 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     logger: log,
     leaseCeilingMs: config.leaseCeilingMs,
   });
+  const filesystems = new FilesystemFreeze(coordinator);
   const file = new HealRecordFile(journalDirOf(stateDir), { log, clock });
   const healWakeup = new Wakeup(clock);
   const healer = new Healer({
     engine,
+    host: guestHost,
+    repairs: options.repairs,
     journal,
     clock,
-    policy: { missingRestartPolicy },
+    missingRestartPolicy,
+    isHeld: () => coordinator.state === 'holding' || coordinator.state === 'held',
     events,
     wakeup: healWakeup,
     log,
     file,
   });
-  const { found, heal } = await recoverAndDecide({ coordinator, guestHost, journal, file, healer, log });
+  const recovered = await recoverAndDecide({ coordinator, guestHost, journal, file, healer, log });
+  const { found, heal } = recovered;
+  const folder = journalDirOf(stateDir);
+  const data = await openDataVerifier({ engine, guestHost, folder, ...recovered, clock, log });
   const { bootId, incarnation } = found;
   events.emit('agent.started', `agent ${agentVersion} started`, { agentVersion, bootId });
 
@@ -93,25 +110,50 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const identity = new IdentityHolder();
   const board = new StatusBoard({ quiesceState: () => coordinator.state, events, clock });
   const readinessWakeup = new Wakeup(clock);
+  const facts = new FactsBoard();
+  const factsWakeup = new Wakeup(clock);
   coordinator.onStateChange((state) => {
     board.touch();
     // During a hold readiness would only be in the way: a thaw's end is what it wants to see.
     if (state === 'idle' || coordinator.unthawed.length > 0) readinessWakeup.notify();
-    if (state === 'prepared') healer.forget();
+    if (state !== 'idle') data.interrupt();
+    if (state === 'prepared') {
+      healer.forget();
+      data.marked();
+    }
+    if (state === 'idle') healWakeup.notify();
   });
   identity.onChange(() => readinessWakeup.notify());
   healer.onChange(() => readinessWakeup.notify());
+  data.onChange(() => readinessWakeup.notify());
+  const standing = new Standing({
+    engine,
+    journal,
+    healer,
+    guest: { bootId, incarnation, agentVersion },
+    known: found.standing,
+    isIdle: () => coordinator.state === 'idle' && coordinator.unthawed.length === 0,
+    wakeup: healWakeup,
+    clock,
+    log,
+  });
   const onEngineChange = (): void => {
     healWakeup.notify();
     readinessWakeup.notify();
+    factsWakeup.notify();
   };
 
   const loops = [
-    watchEngine({ engine, onChange: onEngineChange, clock, random, log }, signal),
+    watchEngine(
+      { engine, onChange: onEngineChange, onLost: () => standing.engineLost(), clock, random, log },
+      signal,
+    ),
     keepReadiness(
       {
         engine,
         prober: new DatabaseProber(engine, clock),
+        readyProber: new ReadyProber(engine, clock),
+        data,
         board,
         wakeup: readinessWakeup,
         quiesce: () => ({ state: coordinator.state, unthawed: coordinator.unthawed }),
@@ -124,12 +166,24 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       },
       signal,
     ),
+    keepFacts(
+      {
+        engine,
+        host: guestHost,
+        board: facts,
+        wakeup: factsWakeup,
+        quiesceState: () => coordinator.state,
+        clock,
+        log,
+      },
+      signal,
+    ),
     keepSession(
       {
         agentVersion,
         bootId,
         incarnation,
-        status: board,
+        status: withFacts(board, facts),
         events,
         answer: requestAnswerer({
           prepare: async (params) => {
@@ -153,9 +207,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   ];
 
   async function healWhenDue(): Promise<void> {
-    if (heal === undefined) return;
-    await identityOrGrace(identity, config.healGraceMs, clock, signal);
-    await healer.run(heal.manifest, heal.armed, heal.because, signal);
+    if (heal) {
+      // A guest that was merely started again is who it was.
+      if (heal.order.kind === 'restore') {
+        await identityOrGrace(identity, config.healGraceMs, clock, signal);
+      }
+      await healer.run(heal.order, heal.armed, signal);
+    }
+    await standing.keep(signal);
   }
 
   const running = settled(loops, signal);
@@ -164,13 +223,22 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     incarnation,
     status: () => board.current(),
     onStatus: (listener) => board.onChange(listener),
-    async rehearse() {
-      refuseWhileIncomplete(healer);
-      return await rehearse(coordinator, randomUUID());
+    commands: {
+      rehearse: async () => {
+        refuseWhileIncomplete(healer);
+        return await rehearse(coordinator, randomUUID());
+      },
+      freeze: async () => {
+        refuseWhileIncomplete(healer);
+        return await filesystems.freeze();
+      },
+      thaw: () => filesystems.thaw(),
+      'accept-data': () => data.accept(),
     },
     running,
     async [Symbol.asyncDispose]() {
       await coordinator[Symbol.asyncDispose]();
+      data.interrupt();
       stop.abort(new TacetError('the agent ends', { code: 'internal' }));
       // Its failure is told to whoever watches `running`; the end has to be orderly all the same.
       await Promise.allSettled(loops);
@@ -195,34 +263,50 @@ async function recoverAndDecide(parts: Recoverable) {
   try {
     found = await look(parts);
     const candidate = healCandidate(found);
-    if (candidate) armed = await healer.arm(candidate, found.incarnation.vmid);
+    if (candidate) armed = await healer.arm(candidate, found.incarnation.vmid, recordOfThisCopy(found));
   } catch (error) {
     // Whatever is wrong with the rest of the guest: what is held is thawed.
     await coordinator.recover();
     throw error;
   }
-  const because = whyHeal(found, await coordinator.recover());
-  if (armed === undefined) {
+  const recovery = await coordinator.recover();
+  const order = decideHeal(found, recovery);
+  if (armed && order?.manifest !== found.manifest) {
+    await healer.disarm(armed);
+    armed = undefined;
+  }
+  if (!order) {
     const done = recordOfThisCopy(found);
     if (done) healer.recall(done);
-    return { found, heal: undefined };
+    return { found, recovery, heal: undefined };
   }
-  if (because === undefined || found.manifest === undefined) {
-    await healer.disarm(armed);
-    return { found, heal: undefined };
-  }
-  healer.expect(found.manifest);
-  return { found, heal: { manifest: found.manifest, armed, because } };
+  if (order.kind === 'restore') armed ??= await healer.arm(order.manifest, found.incarnation.vmid);
+  healer.expect(order.manifest);
+  return { found, recovery, heal: { order, armed } };
 }
 
 async function look({ guestHost, journal, file }: Recoverable): Promise<FoundOnStart> {
-  const [bootId, incarnation, manifest, record] = await Promise.all([
+  const [bootId, incarnation, manifest, standing, record] = await Promise.all([
     guestHost.bootId(),
     guestHost.incarnation(),
     journal.readManifest(),
+    journal.readStanding(),
     file.read(),
   ]);
-  return { bootId, incarnation, manifest, record };
+  return { bootId, incarnation, manifest, standing, record };
+}
+
+/** The guest's picture as the controller gets it. */
+function withFacts(board: StatusBoard, facts: FactsBoard): SessionContext['status'] {
+  return {
+    current: () => ({ ...board.current(), ...(facts.current !== undefined && { facts: facts.current }) }),
+    onChange(listener) {
+      const stops = [board.onChange(listener), facts.onChange(listener)];
+      return () => {
+        for (const stop of stops) stop();
+      };
+    },
+  };
 }
 
 function refuseWhileIncomplete({ view }: Healer): void {

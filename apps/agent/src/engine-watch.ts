@@ -5,6 +5,8 @@ export interface EngineWatchOptions {
   engine: Engine;
   /** Told at each change of a container, and when the daemon comes or goes. */
   onChange: () => void;
+  /** Told when it no longer listens: what happens until the next change, nobody sees. */
+  onLost: () => void;
   clock: Clock;
   random: () => number;
   log: Logger;
@@ -12,12 +14,15 @@ export interface EngineWatchOptions {
 
 /** Follows the engine's changes for as long as the agent runs, across restarts of the daemon. Never rejects. */
 export async function watchEngine(options: EngineWatchOptions, signal: AbortSignal): Promise<void> {
-  const { engine, onChange, clock, random, log } = options;
-  const newDelays = () => backoff({ baseMs: 1_000, capMs: 10_000, random });
+  const { engine, onChange, onLost, clock, random, log } = options;
+  // Asking a socket where nobody listens costs next to nothing, and everybody waits for the engine.
+  const newDelays = () => backoff({ baseMs: 250, capMs: 5_000, random });
   let delays = newDelays();
   while (!signal.aborted) {
+    let isListening = false;
     try {
       for await (const _ of engine.changes(signal)) {
+        isListening = true;
         delays = newDelays();
         onChange();
       }
@@ -25,6 +30,7 @@ export async function watchEngine(options: EngineWatchOptions, signal: AbortSign
       if (signal.aborted) return;
       log.debug('the engine no longer reports its changes', { error });
     }
+    if (isListening) onLost();
     onChange();
     await clock.sleep(delays.next().value, signal).catch(() => log.debug('the agent ends: engine unwatched'));
   }

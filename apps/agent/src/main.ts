@@ -11,6 +11,11 @@ const usage = `Usage: tacet-agent <command> [options]
   plan [--json]     what a backup would hold, and how
   rehearse [--json] hold and thaw without a backup, and say how long writes waited
   thaw              release whatever is held, also without a running agent
+  fsfreeze <phase>  for the fsfreeze hook of qemu-guest-agent: freeze, thaw
+  check-data        let every database look through its own files
+  accept-data       take data that differ from their marker as they are
+  restart-policy <list|undo>
+                    what heal has changed, and how to have it as it was
   version           the agent's version
 
 Options:

@@ -15,6 +15,13 @@ export interface ControllerApi {
     body: unknown,
     signal: AbortSignal,
   ): Promise<z.output<Schema>>;
+  put<Schema extends z.ZodType>(
+    schema: Schema,
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<z.output<Schema>>;
+  delete(path: string, signal: AbortSignal): Promise<void>;
 }
 
 /** For one answer; longer than the longest wait for an event. */
@@ -51,13 +58,26 @@ export class HttpControllerApi implements ControllerApi, AsyncDisposable {
     return this.#call(schema, 'POST', path, JSON.stringify(body), signal);
   }
 
+  put<Schema extends z.ZodType>(
+    schema: Schema,
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<z.output<Schema>> {
+    return this.#call(schema, 'PUT', path, JSON.stringify(body), signal);
+  }
+
+  async delete(path: string, signal: AbortSignal): Promise<void> {
+    await this.#call(z.undefined(), 'DELETE', path, undefined, signal);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#agent.destroy();
   }
 
   async #call<Schema extends z.ZodType>(
     schema: Schema,
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
     path: string,
     body: string | undefined,
     signal: AbortSignal,

@@ -3,12 +3,16 @@ import { vmidSchema } from '@tacet/protocol';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { CliError } from './cli-error.ts';
 import { type BackupOptions, backUp, listBackups } from './commands/backups.ts';
+import { adoptCopy, dismissCopy } from './commands/copies.ts';
+import { type DoctorOptions, examine } from './commands/doctor.ts';
 import { showEvents } from './commands/events.ts';
 import { enrol, listGuests, showStatus } from './commands/guests.ts';
 import { type HookInstallOptions, installHook, showHook, uninstallHook } from './commands/hook.ts';
 import { showOperation } from './commands/operation.ts';
+import { type SetupOptions, setUp } from './commands/setup.ts';
 import { pveCommands } from './commands/pve.ts';
-import { restore, type RestoreOptions } from './commands/restore.ts';
+import { restoreCommands } from './commands/restore-commands.ts';
+import { scheduleCommands } from './commands/schedule-commands.ts';
 import type { Context, LocalContext } from './context.ts';
 import { HttpControllerApi } from './controller-api.ts';
 import { readControllerFile } from './controller-file.ts';
@@ -101,25 +105,39 @@ function commands({ stdout, stderr, terminal }: RunOptions, { ask, here }: Actor
     .description('every guest that is known, quarantined copies included')
     .action(() => ask(listGuests));
   program
+    .command('doctor')
+    .description(
+      'what would make a backup or a restore fail, or worth less, and what fixes it; changes nothing',
+    )
+    .argument('[vmid...]', 'the guests; all when left out', parseVmids, [])
+    .option('--last', 'the last report; nothing is asked anew')
+    .action((vmids: number[], options: DoctorOptions) => ask((context) => examine(vmids, options, context)));
+  program
     .command('enrol')
     .alias('enroll')
     .description('make a guest known: prints the command to run in it, once')
     .argument('<vmid>', 'the guest', parseVmid)
     .action((vmid: number) => ask((context) => enrol(vmid, context)));
   program
+    .command('adopt')
+    .description('make a quarantined copy a guest of its own')
+    .argument('<id>', 'as tacet guests shows it')
+    .option('--vmid <vmid>', 'where the copy cannot say it', parseVmid)
+    .action((id: string, options: { vmid?: number }) => ask((context) => adoptCopy(id, options, context)));
+  program
+    .command('dismiss')
+    .description('turn a quarantined copy away for good')
+    .argument('<id>', 'as tacet guests shows it')
+    .action((id: string) => ask((context) => dismissCopy(id, context)));
+  program
     .command('backup')
     .description('back a guest up and print the verdict with its proof')
     .argument('<vmid>', 'the guest', parseVmid)
     .option('--storage <storage>', 'where to; the node’s configured one when left out')
+    .option('--mode <mode>', 'snapshot, suspend or stop; the last two without a hold')
+    .option('--fail-closed', 'make no backup of a guest that could not be held')
     .action((vmid: number, options: BackupOptions) => ask((context) => backUp(vmid, options, context)));
-  program
-    .command('restore')
-    .description('restore a backup under another VMID and wait until the copy is ready')
-    .argument('<vmid>', 'the guest that was backed up', parseVmid)
-    .requiredOption('--to <vmid>', 'the VMID of the copy; must be free', parseVmid)
-    .option('--backup <id>', 'which backup; the newest when left out')
-    .option('--storage <storage>', 'for the restored disks')
-    .action((vmid: number, options: RestoreOptions) => ask((context) => restore(vmid, options, context)));
+  restoreCommands(program, ask, parseVmid);
   program
     .command('backups')
     .description('backups with their verdicts, newest first')
@@ -132,9 +150,19 @@ function commands({ stdout, stderr, terminal }: RunOptions, { ask, here }: Actor
     .action((options: { follow?: boolean }) => ask((context) => showEvents(options, context)));
   program
     .command('operation')
-    .description('one backup or restore; follows it while it runs')
+    .description('one operation; follows it while it runs')
     .argument('<id>', 'as the list of operations or an event names it')
     .action((id: string) => ask((context) => showOperation(id, context)));
+  program
+    .command('setup')
+    .description('write the first configuration of a controller on this machine')
+    .option('--config <file>', 'where to', '/etc/tacet/controller.json')
+    .option('--address <address>', 'how guests and browsers reach this machine; its first address')
+    .option('--port <port>', 'where it listens', Number, 8443)
+    .option('--node <name>', 'the node that this machine is, to listen to its vzdump hook; found by itself')
+    .action((options: SetupOptions) => here((context) => setUp(options, context)));
+  const schedule = program.command('schedule').description('which guests are backed up when, and how');
+  scheduleCommands(schedule, ask, parseVmids);
   hookCommands(program.command('hook').description('the hook of vzdump on this node'), here);
   const pve = program.command('pve').description('what Tacet needs of Proxmox VE itself');
   pveCommands(pve, here, () => terminal ?? processTerminal());
@@ -162,6 +190,10 @@ function hookCommands(hook: Command, here: Actor['here']): void {
   onThisNode(hook.command('status'))
     .description('whether vzdump runs the hook, and the controller answers it')
     .action((options: HookPaths) => here((context) => showHook(options, context)));
+}
+
+function parseVmids(text: string, before: readonly number[]): number[] {
+  return [...before, parseVmid(text)];
 }
 
 function parseVmid(text: string): number {

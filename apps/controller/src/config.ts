@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { Failure } from './failure.ts';
+import { drillConfigSchema } from './jobs/drill-config.ts';
 
 const tokenSchema = z.strictObject({
   /** `USER@REALM!TOKENID`. */
@@ -51,6 +52,8 @@ const hookSchema = z.strictObject({
   socket: z.string().startsWith('/').max(SOCKET_NAME_MAX),
   /** The node that this machine is, as Proxmox VE names it. */
   node: z.string().min(1),
+  /** vzdump's own configuration, which the doctor reads. */
+  vzdumpConf: z.string().startsWith('/').default('/etc/vzdump.conf'),
 });
 
 const hour = 3_600_000;
@@ -63,14 +66,46 @@ const ms = (value: number) =>
     .max(7 * 24 * hour)
     .default(value);
 
+const tlsSchema = z.strictObject({
+  /** PEM, with its chain; looked at again when it is renewed. */
+  certFile: z.string().startsWith('/'),
+  keyFile: z.string().startsWith('/'),
+});
+
+/** How browsers come in. */
+const accessShape = {
+  /** `https://name` as browsers write it, where a reverse proxy has another than this controller sees. */
+  publicUrl: z.url({ protocol: /^https$/ }).optional(),
+  /** Addresses and networks whose `X-Forwarded-For` is believed; of nobody else. */
+  trustedProxies: z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])).default([]),
+  /** A certificate of one's own, for the names that it has. Agents go on pinning the controller's. */
+  tls: tlsSchema.optional(),
+  /** Where the dashboard was built to; beside this program when left out. */
+  dashboardDir: z.string().startsWith('/').optional(),
+  /** Whether programs on this machine may read /metrics without a token. */
+  metricsFromLoopback: z.boolean().default(false),
+  /** A browser that nobody uses for so long is signed out. */
+  loginIdleMs: ms(12 * hour),
+  /** And in any case after so long. */
+  loginMaxMs: ms(7 * 24 * hour),
+};
+
 export const controllerConfigSchema = z.strictObject({
   listen: z.strictObject({ address: z.string().min(1), port: z.number().int().min(0).max(65_535) }),
   /** `https://host:port` as guests reach it; what `listen` says when left out. */
   agentUrl: z.url({ protocol: /^https$/ }).optional(),
   stateDir: z.string().min(1),
+  ...accessShape,
+  /**
+   * The key that secrets on disk are sealed with; beside `stateDir`, as `<stateDir>.key`, when left out. The systemd
+   * credential `tacet-key` goes before it.
+   */
+  keyFile: z.string().startsWith('/').optional(),
   nodes: z.array(nodeSchema),
   /** For a controller that runs on a node: its hook script may call. Without it nobody listens for it. */
   hook: hookSchema.optional(),
+  /** Without it no backup is drilled. */
+  drill: drillConfigSchema.optional(),
   /** How long a guest stays held when this controller falls silent. Renewed until the snapshot is seen. */
   leaseMs: ms(30_000),
   /** Longest wait for the snapshot, renewals included; then the guest is thawed and the verdict is `crash`. */

@@ -3,20 +3,28 @@ import { join } from 'node:path';
 import { type Clock, type Logger, systemClock, Undo } from '@tacet/runtime';
 import { z } from 'zod';
 import { agentUrlOf, certificateNames, localUrl } from './addresses.ts';
+import { Access } from './access/access.ts';
+import { ownCertificate, setupUrl, webOptions } from './access/front-door.ts';
 import { createApi } from './api/app.ts';
+import { type Environment, findKeys } from './at-rest/sealing-key.ts';
+import { Vault } from './at-rest/vault.ts';
 import { loadApiToken, writeClientFile } from './api-token.ts';
 import type { ControllerConfig } from './config.ts';
+import { Doctor } from './doctor/doctor.ts';
+import { retentionsOf } from './doctor/retentions.ts';
 import { EventLog } from './event-log.ts';
 import { Failure } from './failure.ts';
 import { Enrolment } from './gateway/enrolment.ts';
+import { forgetGuest } from './gateway/forget-guest.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { thawLeftOver } from './gateway/left-over.ts';
 import { HookDesk } from './hook/hook-desk.ts';
 import { HookServer } from './hook/hook-server.ts';
 import { closeServer, createHttpsServer, listen } from './https-server.ts';
 import { Operations } from './jobs/operations.ts';
+import { Metrics } from './metrics/metrics.ts';
 import { Nodes } from './nodes/nodes.ts';
-import { hashSecret } from './secrets.ts';
+import { ScheduleDesk } from './schedules/schedule-desk.ts';
 import { openStore } from './store/open-store.ts';
 import { loadCertificate } from './tls/certificate.ts';
 
@@ -24,6 +32,8 @@ export interface ControllerOptions {
   readonly config: ControllerConfig;
   readonly log: Logger;
   readonly clock?: Clock;
+  /** Of this process: where systemd puts its credentials. */
+  readonly env?: Environment;
   /** Uniform in [0, 1). */
   readonly random?: () => number;
 }
@@ -37,6 +47,8 @@ export interface Controller extends AsyncDisposable {
   readonly fingerprint: string;
   /** Where url, fingerprint and API token are written for clients on this machine. */
   readonly clientFile: string;
+  /** Where the first account is made, with its one-time token; undefined once there is one. */
+  readonly setupUrl: string | undefined;
 }
 
 /**
@@ -57,27 +69,37 @@ export async function startController(options: ControllerOptions): Promise<Contr
 }
 
 async function compose(
-  { config, log, clock = systemClock, random = Math.random }: ControllerOptions,
+  { config, log, clock = systemClock, env = process.env, random = Math.random }: ControllerOptions,
   undo: Undo,
 ): Promise<Omit<Controller, typeof Symbol.asyncDispose>> {
   const { stateDir } = config;
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   await chmod(stateDir, 0o700);
-  const certificate = await loadCertificate(stateDir, certificateNames(config), clock.now());
+  const { keys, path: keyPath } = await findKeys(config, env);
+  log.info('secrets on disk are sealed', { path: keyPath, id: keys.ids[0] });
+  const vault = new Vault({ keys, log });
+  const certificate = await loadCertificate(stateDir, certificateNames(config), vault, clock.now());
   const { fingerprint } = certificate;
 
   const store = await openStore(join(stateDir, 'controller.db'));
   undo.defer(() => store[Symbol.asyncDispose]());
-  const nodes = await Nodes.open(config.nodes, clock);
+  const nodes = await Nodes.open(config.nodes, clock, vault);
   undo.defer(() => nodes[Symbol.asyncDispose]());
   const clientFile = join(stateDir, 'cli.json');
   const token = await loadApiToken(clientFile, store.apiTokens, clock.now());
 
   // It listens last and closes late: an agent may come back to answer the last thaw.
-  const server = createHttpsServer(certificate, (request) => api.fetch(request));
+  const own = await ownCertificate(config, clock, log);
+  const server = createHttpsServer(
+    certificate,
+    (request, environment) => api.fetch(request, environment),
+    own && ((name) => own.contextFor(name)),
+  );
   undo.defer(() => closeServer(server));
   const stopping = new AbortController();
   const events = new EventLog({ events: store.events, clock, log });
+  const access = new Access({ store, clock, log, limits: config });
+  undo.defer(() => access[Symbol.asyncDispose]());
   const gateway = new Gateway({
     store,
     events,
@@ -92,24 +114,65 @@ async function compose(
   undo.defer(() => gateway[Symbol.asyncDispose]());
   server.on('upgrade', (request, socket, head) => gateway.upgrade(request, socket, head));
 
+  const version = await ownVersion();
+  const metrics = await Metrics.create({
+    version,
+    store,
+    roster: gateway.roster,
+    running: () => operations.running(),
+    backupReady: () => doctor.backupReady(),
+  });
+  events.observe((event) => metrics.event(event));
+
   const ports = { agents: gateway, nodes, clock, limits: config };
-  const operations = new Operations({
+  let toldOfEnds: ScheduleDesk | undefined; // from when it has been opened on
+  const operations: Operations = new Operations({
     store,
     events,
     clock,
     log,
     backup: { ...ports, random },
     restore: { ...ports, orders: store.restoreOrders },
+    drill: {
+      drills: store.drills,
+      policy: config.drill,
+      forgetGuest: (vmid) => forgetGuest(vmid, store, gateway.roster),
+    },
+    onEnded: (operation) => {
+      metrics.ended(operation);
+      toldOfEnds?.ended(operation);
+    },
   });
   undo.defer(() => operations[Symbol.asyncDispose]());
   const isKnown = async (vmid: number): Promise<boolean> => (await store.guests.enrolled(vmid)) !== undefined;
   const desk = new HookDesk({ ...ports, operations, nodeName: config.hook?.node ?? '', isKnown });
   await operations.resume((request, startedAt) => desk.resume(request, startedAt));
 
+  const schedules = await ScheduleDesk.open({ ...ports, store, operations, events, log });
+  toldOfEnds = schedules;
+  undo.defer(() => schedules[Symbol.asyncDispose]());
+
+  const doctor = new Doctor({
+    nodes: nodes.configured,
+    guests: () => store.guests.list(),
+    live: (vmid) => gateway.roster.enrolled(vmid),
+    retentions: () => retentionsOf(store, log),
+    hook: config.hook,
+    controllerVersion: version,
+    reports: store.doctorReports,
+    clock,
+    log,
+  });
+
+  const web = webOptions(config);
   let port = config.listen.port;
   const api = createApi({
-    version: await ownVersion(),
-    tokenHash: hashSecret(token),
+    version,
+    doctor,
+    access,
+    clock,
+    metrics,
+    web,
     store,
     events,
     roster: gateway.roster,
@@ -121,7 +184,9 @@ async function compose(
       controller: () => ({ url: agentUrlOf(config, port), fingerprint }),
       ttlMs: config.enrolmentTtlMs,
     }),
+    copies: gateway.copies,
     operations,
+    schedules,
     simulation: nodes.simulation,
     log,
     signal: stopping.signal,
@@ -138,8 +203,15 @@ async function compose(
   const url = localUrl(config, port);
   const agentUrl = agentUrlOf(config, port);
   await writeClientFile(clientFile, { url, fingerprint, token });
+  const setup = await access.openSetup();
   log.info('controller ready', { url, agentUrl, fingerprint, nodes: config.nodes.map(({ name }) => name) });
-  return { url, agentUrl, fingerprint, clientFile };
+  return {
+    url,
+    agentUrl,
+    fingerprint,
+    clientFile,
+    setupUrl: setup && setupUrl(web.publicOrigin ?? agentUrl, setup),
+  };
 }
 
 async function ownVersion(): Promise<string> {

@@ -7,12 +7,18 @@ export class EventLog {
   readonly #events: Events;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #observers: ((event: Event) => void)[] = [];
   #next = deferred();
 
   constructor({ events, clock, log }: { events: Events; clock: Clock; log: Logger }) {
     this.#events = events;
     this.#clock = clock;
     this.#log = log;
+  }
+
+  /** Told of everything that happens, also of what a full disk did not take; it must not throw. */
+  observe(observer: (event: Event) => void): void {
+    this.#observers.push(observer);
   }
 
   async record(
@@ -26,15 +32,22 @@ export class EventLog {
 
   async append(event: Event, subject: EventSubject): Promise<void> {
     this.#log.info(event.message, { event: event.type, vmid: subject.vmid ?? undefined });
+    let isNew: boolean;
     try {
-      await this.#events.append(event, subject);
+      isNew = (await this.#events.append(event, subject)) !== undefined;
     } catch (error) {
       // A full disk must not keep a guest held or a backup from being made.
       this.#log.error('an event could not be stored', { event: event.type, error });
+      this.#tell(event);
       return;
     }
+    if (isNew) this.#tell(event);
     this.#next.resolve();
     this.#next = deferred();
+  }
+
+  #tell(event: Event): void {
+    for (const observer of this.#observers) observer(event);
   }
 
   async after(sequence: number, limit: number): Promise<StoredEvent[]> {

@@ -1,16 +1,32 @@
 import { once } from 'node:events';
 import { createServer, Server } from 'node:https';
+import type { SecureContext } from 'node:tls';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Certificate } from './tls/certificate.ts';
 
-type Fetch = (request: Request) => Response | Promise<Response>;
+type Fetch = (request: Request, environment: object) => Response | Promise<Response>;
+
+/** Another certificate for some names; undefined for all others. */
+type ContextFor = (name: string) => Promise<SecureContext | undefined>;
 
 /** One server for the API and for agents; it does not listen yet. */
-export function createHttpsServer({ key, cert }: Certificate, fetch: Fetch): Server {
+export function createHttpsServer({ key, cert }: Certificate, fetch: Fetch, contextFor?: ContextFor): Server {
+  const SNICallback = contextFor && {
+    SNICallback: (name: string, answer: (error: Error | null, context?: SecureContext) => void): void => {
+      contextFor(name).then((context) => answer(null, context), answer);
+    },
+  };
   const server = createAdaptorServer({
     fetch,
     createServer,
-    serverOptions: { key, cert, minVersion: 'TLSv1.2', headersTimeout: 15_000, requestTimeout: 60_000 },
+    serverOptions: {
+      key,
+      cert,
+      minVersion: 'TLSv1.2',
+      headersTimeout: 15_000,
+      requestTimeout: 60_000,
+      ...SNICallback,
+    },
   });
   if (server instanceof Server) return server;
   throw new TypeError('the adaptor did not use the createServer that it was given');

@@ -1,34 +1,73 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
 import { createLogger, describeError, LOG_LEVELS, streamSink, TacetError } from '@tacet/runtime';
-import { loadConfig } from './config.ts';
+import { rotateKey, sealAll } from './at-rest/seal-all.ts';
+import { type ControllerConfig, loadConfig } from './config.ts';
 import { startController } from './controller.ts';
+import { tellServiceManager } from './service-manager.ts';
 
-const usage = 'usage: tacet-controller --config FILE [--log-level debug|info|warn|error]';
+const usage = `usage: tacet-controller --config FILE [--log-level debug|info|warn|error]
+       tacet-controller seal --config FILE         seals the secret files that it names, as who may write there
+       tacet-controller rotate-key --config FILE   seals them with a new key`;
 
 async function main(): Promise<number> {
-  const values = parseOptions();
+  const { values, positionals = [] } = parseOptions() ?? {};
   const level = LOG_LEVELS.find((known) => known === values?.['log-level']);
-  if (values?.config === undefined || level === undefined) {
+  const [command = 'run', ...more] = positionals;
+  if (values?.config === undefined || level === undefined || more.length > 0 || !isCommand(command)) {
     process.stderr.write(`${usage}\n`);
     return 2;
   }
+  const config = await loadConfig(values.config);
+  if (command !== 'run') return await keep(command, config);
   const log = createLogger({ sink: streamSink(process.stderr), level });
   const stop = Promise.withResolvers<string>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.resolve(signal));
 
-  await using _controller = await startController({ config: await loadConfig(values.config), log });
+  await using controller = await startController({ config, log });
+  if (controller.setupUrl !== undefined) {
+    // Not a line of the log: logs are kept and sent on, and this is a key.
+    process.stdout.write(`Nobody has an account yet. Make the first one here: ${controller.setupUrl}\n`);
+  }
+  await tellServiceManager(log);
   const signal = await stop.promise;
   log.info('stopping', { signal });
   return 0;
 }
 
+type Command = 'run' | 'seal' | 'rotate-key';
+
+function isCommand(word: string): word is Command {
+  return ['run', 'seal', 'rotate-key'].includes(word);
+}
+
+/** What may be done to the secrets on disk while the controller runs, or not. */
+async function keep(command: 'seal' | 'rotate-key', config: ControllerConfig): Promise<number> {
+  let sealed: string[];
+  if (command === 'rotate-key') {
+    const rotated = await rotateKey(config, process.env);
+    process.stdout.write(`${rotated.path} has a new key; keep a copy of it. The older ones still open.\n`);
+    sealed = rotated.sealed;
+  } else {
+    sealed = await sealAll(config, process.env);
+  }
+  if (sealed.length === 0) process.stdout.write('Every secret file was sealed already.\n');
+  for (const path of sealed) process.stdout.write(`sealed  ${path}\n`);
+  return 0;
+}
+
+interface Options {
+  readonly values: { config?: string; 'log-level': string };
+  readonly positionals: string[];
+}
+
 /** Undefined for options that are not known. */
-function parseOptions(): { config?: string; 'log-level': string } | undefined {
+function parseOptions(): Options | undefined {
   try {
     return parseArgs({
+      allowPositionals: true,
       options: { config: { type: 'string' }, 'log-level': { type: 'string', default: 'info' } },
-    }).values;
+    });
   } catch (error) {
     process.stderr.write(`tacet-controller: ${describeError(error)}\n`);
     return undefined;

@@ -1,10 +1,13 @@
 import { z } from 'zod';
+import { backupOptionsSchema } from './backup-options.ts';
 import { conditionSchema } from './conditions.ts';
 import { errorCodeSchema, wireErrorSchema } from './error-codes.ts';
 import { eventSchema } from './events.ts';
+import { backupReadySchema } from './findings.ts';
 import { incarnationSchema } from './incarnation.ts';
 import { epochMsSchema, vmidSchema } from './primitives.ts';
 import { quiesceStateSchema } from './quiesce.ts';
+import { drillSchema, heldSnapshotSchema } from './restores.ts';
 import { serviceStatusSchema } from './session.ts';
 import { verdictSchema } from './verdict.ts';
 
@@ -31,18 +34,23 @@ export const backupSchema = z.object({
   /** Who asked Proxmox VE for it: this controller, or somebody whose job the vzdump hook saw. */
   origin: z.enum(['controller', 'hook']),
   verdict: verdictSchema,
+  /** The newest drill of it that has shown something. */
+  drill: drillSchema.optional(),
 });
 export type Backup = z.infer<typeof backupSchema>;
 
 export const operationSchema = z.object({
   id: z.string(),
-  kind: z.enum(['backup', 'restore']),
+  kind: z.enum(['backup', 'restore', 'snapshot', 'rollback', 'drill']),
   vmid: vmidSchema,
   state: z.enum(['running', 'succeeded', 'failed']),
   startedAt: epochMsSchema,
   finishedAt: epochMsSchema.nullable(),
   steps: z.array(z.object({ at: epochMsSchema, name: z.string(), message: z.string() })),
+  /** That it made; of a restore in place: what the guest was before. */
   backup: backupSchema.nullable(),
+  /** That it took. */
+  snapshot: heldSnapshotSchema.optional(),
   /** The guest a restore made. */
   restoredTo: vmidSchema.nullable(),
   error: wireErrorSchema.nullable(),
@@ -54,6 +62,8 @@ export const guestSchema = z.object({
   id: z.string(),
   vmid: vmidSchema.nullable(),
   identity: z.enum(['enrolled', 'quarantined']),
+  /** Of a quarantined copy: the guest whose credential it showed. */
+  copyOf: vmidSchema.optional(),
   connected: z.boolean(),
   agentVersion: z.string().nullable(),
   incarnation: incarnationSchema.nullable(),
@@ -62,14 +72,21 @@ export const guestSchema = z.object({
   services: z.array(serviceStatusSchema),
   lastSeenAt: epochMsSchema.nullable(),
   lastBackup: backupSchema.nullable(),
+  /** Left out where the doctor has not examined it yet. */
+  backupReady: backupReadySchema.optional(),
   /** True where the guest lives on a simulated node. */
   simulated: z.boolean(),
 });
 export type Guest = z.infer<typeof guestSchema>;
 
+/** The VMID is for a copy that cannot say its own. */
+export const adoptCopySchema = z.object({ vmid: vmidSchema.optional() });
+
 export const guestListSchema = z.object({ guests: z.array(guestSchema) });
-export const backupListSchema = z.object({ backups: z.array(backupSchema) });
-export const operationListSchema = z.object({ operations: z.array(operationSchema) });
+/** Of lists that come in pages: the `cursor` of what comes after; null at the end. */
+const nextSchema = z.string().nullable();
+export const backupListSchema = z.object({ backups: z.array(backupSchema), next: nextSchema });
+export const operationListSchema = z.object({ operations: z.array(operationSchema), next: nextSchema });
 
 export const storedEventSchema = eventSchema.extend({
   sequence: z.number().int().positive(),
@@ -79,15 +96,7 @@ export const storedEventSchema = eventSchema.extend({
 export type StoredEvent = z.infer<typeof storedEventSchema>;
 export const eventListSchema = z.object({ events: z.array(storedEventSchema), next: z.number().int() });
 
-export const startBackupSchema = z.object({ storage: z.string().min(1).optional() });
-
-export const startRestoreSchema = z.object({
-  /** Which backup; the guest's newest when left out. */
-  backupId: z.string().optional(),
-  to: vmidSchema,
-  /** Where the restored disks go; the node's default when left out. */
-  storage: z.string().min(1).optional(),
-});
+export const startBackupSchema = backupOptionsSchema;
 
 export const enrolmentSchema = z.object({ token: z.string(), expiresAt: epochMsSchema, command: z.string() });
 

@@ -7,6 +7,7 @@ export const conditionTypeSchema = z.enum([
   'StacksRunning',
   'ServicesHealthy',
   'DatabasesAccepting',
+  'DataVerified',
   'RestartPoliciesEnforced',
   'IdentityVerified',
   'Ready',

@@ -4,6 +4,8 @@ import { z } from 'zod';
 export const errorCodeSchema = z.enum([
   'invalid-input',
   'unauthorized',
+  'forbidden',
+  'too-many-requests',
   'not-found',
   'conflict',
   'guest-not-connected',
@@ -21,6 +23,8 @@ export const errorCodeSchema = z.enum([
   'restore-failed',
   'deadline-exceeded',
   'unsupported-version',
+  'not-ready',
+  'not-started',
   'internal',
 ]);
 export type ErrorCode = z.infer<typeof errorCodeSchema>;

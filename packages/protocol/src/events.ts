@@ -12,6 +12,7 @@ export const eventTypeSchema = z.enum([
   'heal.started',
   'heal.step',
   'heal.step-failed',
+  'heal.backing-off',
   'heal.finished',
   'condition.changed',
   'session.opened',
@@ -19,9 +20,15 @@ export const eventTypeSchema = z.enum([
   'guest.enrolled',
   'guest.adopted',
   'guest.quarantined',
+  'guest.dismissed',
+  'session.throttled',
   'operation.started',
   'operation.step',
   'operation.finished',
+  'schedule.changed',
+  'schedule.due',
+  'schedule.missed',
+  'schedule.unmatched',
 ]);
 export type EventType = z.infer<typeof eventTypeSchema>;
 

@@ -9,6 +9,10 @@ const durationLabelSchema = z
   .regex(/^\d{1,6}(ms|s)$/, 'a duration such as 500ms or 30s')
   .transform((text) => (text.endsWith('ms') ? Number(text.slice(0, -2)) : Number(text.slice(0, -1)) * 1000));
 
+const port = '(?:6553[0-5]|655[0-2]\\d|65[0-4]\\d{2}|6[0-4]\\d{3}|[1-5]\\d{4}|[1-9]\\d{0,3})';
+const portPattern = new RegExp(`^${port}$`);
+const httpPattern = new RegExp(`^(?:https:)?${port}/\\S{0,1024}$`);
+
 const commandSchema = z.string().min(1, 'a command').max(4096);
 
 /**
@@ -50,6 +54,39 @@ export const labelsSchema = z.strictObject({
     .describe(
       'Method exec: what a command may take before it is killed with all its children. Default: 10s.',
     ),
+  'tacet.heal': z
+    .enum(['auto', 'none'])
+    .optional()
+    .describe('none: this service is left as it is after a restore or a start of the guest. Default: auto.'),
+  'tacet.post-restore.exec': commandSchema
+    .optional()
+    .describe(
+      'Runs in a restored copy once this service runs, and is healthy where it says so; again where it fails. ' +
+        'Must do no harm when there is nothing to do.',
+    ),
+  'tacet.post-restore.timeout': durationLabelSchema
+    .optional()
+    .describe('What the post-restore command may take before it is killed. Default: 60s.'),
+  'tacet.ready.tcp': z
+    .string()
+    .regex(portPattern, 'a port such as 5432')
+    .transform(Number)
+    .optional()
+    .describe('Ready only while this port of the container takes connections.'),
+  'tacet.ready.http': z
+    .string()
+    .regex(httpPattern, 'a port and a path, such as 8080/health or https:8443/')
+    .optional()
+    .describe(
+      'Ready only while a GET of this port and path of the container is answered with 2xx or 3xx: 8080/health, or ' +
+        'https:8443/health, of which the certificate is not looked at.',
+    ),
+  'tacet.ready.exec': commandSchema
+    .optional()
+    .describe('Ready only while this command ends with 0. Runs in the container by its sh -c.'),
+  'tacet.ready.timeout': durationLabelSchema
+    .optional()
+    .describe('What each of the probes may take. Default: 5s.'),
 });
 export type ServiceLabels = z.infer<typeof labelsSchema>;
 

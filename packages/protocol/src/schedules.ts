@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { backupOptionFields, brokenWord, canKeepItsWord, pveNameSchema } from './backup-options.ts';
 import { vmidSchema } from './primitives.ts';
 
 const dayMs = 86_400_000;
@@ -12,9 +13,6 @@ export const scheduleNameSchema = z
 // What the text says is checked by `compileSchedule` of the core.
 const calendarSchema = z.string().min(1).max(128);
 const timeZoneSchema = z.string().min(1).max(64);
-
-/** What Proxmox VE calls things; patterns of its own are stricter, and it says so itself. */
-const pveNameSchema = z.string().min(1).max(128);
 
 const guestMatch = {
   vmids: z.array(vmidSchema).max(1000).optional().describe('VMIDs.'),
@@ -85,106 +83,66 @@ export const blackoutSchema = z.discriminatedUnion('kind', [
 ]);
 export type BlackoutWindow = z.infer<typeof blackoutSchema>;
 
-const keepSchema = z.number().int().positive().max(10_000).optional();
-
-/** The `keep-*` options of Proxmox VE, which refuses `keep-all` together with others. */
-export const retentionSchema = z
+export const scheduleSchema = z
   .strictObject({
-    keepAll: z.literal(true).optional().describe('Remove none.'),
-    keepLast: keepSchema.describe('The last ones.'),
-    keepHourly: keepSchema.describe('The last one of each of so many hours.'),
-    keepDaily: keepSchema.describe('The last one of each of so many days.'),
-    keepWeekly: keepSchema.describe('The last one of each of so many weeks.'),
-    keepMonthly: keepSchema.describe('The last one of each of so many months.'),
-    keepYearly: keepSchema.describe('The last one of each of so many years.'),
+    name: scheduleNameSchema.describe(
+      'Unique. Jitter depends on it; a schedule that is renamed begins anew.',
+    ),
+    enabled: z
+      .boolean()
+      .default(true)
+      .describe('What falls into a time in which it is not is not made up for.'),
+    guests: guestSelectorSchema.describe('Which guests.'),
+    when: z
+      .strictObject({
+        event: calendarSchema.describe('A calendar event, as mon..fri 22:00.'),
+        timeZone: timeZoneSchema.describe('The time zone of the event, as Europe/Berlin.'),
+        jitterMs: z
+          .number()
+          .int()
+          .nonnegative()
+          .max(dayMs)
+          .default(0)
+          .describe(
+            'Each guest begins later by less than this: always by the same whole seconds, which depend on the name of the schedule and its VMID.',
+          ),
+      })
+      .describe('When.'),
+    missed: z
+      .enum(['skip', 'run-once'])
+      .default('run-once')
+      .describe('What becomes of runs that were due while the controller was down: none, or one per guest.'),
+    blackouts: z
+      .array(blackoutSchema)
+      .max(50)
+      .default([])
+      .describe('Times in which no run begins. A run that is due then waits for their end.'),
+    ...backupOptionFields,
+    concurrency: z
+      .strictObject({
+        perNode: z
+          .number()
+          .int()
+          .min(1)
+          .max(100)
+          .default(1)
+          .describe(
+            'Backups on one node at a time. vzdump has one lock per node: more than 1 makes runs fail.',
+          ),
+        perStorage: z
+          .number()
+          .int()
+          .min(1)
+          .max(100)
+          .optional()
+          .describe('Backups onto one storage at a time; as many as the nodes allow when left out.'),
+      })
+      .prefault({})
+      .describe(
+        'Limits, counted over all backups that run. Where schedules differ, the smallest limit counts of all that are involved.',
+      ),
   })
-  .refine((keep) => Object.values(keep).some((value) => value !== undefined), 'say what to keep')
-  .refine(
-    ({ keepAll, ...others }) => !keepAll || Object.values(others).every((value) => value === undefined),
-    'keepAll goes with nothing else',
-  );
-export type Retention = z.infer<typeof retentionSchema>;
-
-export const scheduleSchema = z.strictObject({
-  name: scheduleNameSchema.describe('Unique. Jitter depends on it; a schedule that is renamed begins anew.'),
-  enabled: z
-    .boolean()
-    .default(true)
-    .describe('What falls into a time in which it is not is not made up for.'),
-  guests: guestSelectorSchema.describe('Which guests.'),
-  when: z
-    .strictObject({
-      event: calendarSchema.describe('A calendar event, as mon..fri 22:00.'),
-      timeZone: timeZoneSchema.describe('The time zone of the event, as Europe/Berlin.'),
-      jitterMs: z
-        .number()
-        .int()
-        .nonnegative()
-        .max(dayMs)
-        .default(0)
-        .describe(
-          'Each guest begins later by less than this: always by the same whole seconds, which depend on the name of the schedule and its VMID.',
-        ),
-    })
-    .describe('When.'),
-  missed: z
-    .enum(['skip', 'run-once'])
-    .default('run-once')
-    .describe('What becomes of runs that were due while the controller was down: none, or one per guest.'),
-  blackouts: z
-    .array(blackoutSchema)
-    .max(50)
-    .default([])
-    .describe('Times in which no run begins. A run that is due then waits for their end.'),
-  storage: pveNameSchema
-    .optional()
-    .describe('Where the backups go; what the node has configured when left out.'),
-  mode: z
-    .enum(['snapshot', 'suspend', 'stop'])
-    .default('snapshot')
-    .describe('The mode of vzdump. snapshot falls back to suspend where a volume cannot snapshot.'),
-  whenNotQuiesced: z
-    .enum(['fail-open', 'fail-closed'])
-    .default('fail-open')
-    .describe(
-      'What to do when a guest cannot be quiesced. fail-open: the backup is made, and its verdict says crash. fail-closed: none is made, and the run fails.',
-    ),
-  maxHoldMs: z
-    .number()
-    .int()
-    .min(1000)
-    .max(3_600_000)
-    .optional()
-    .describe('The longest hold, renewals of its lease included; that of the controller when left out.'),
-  retention: retentionSchema
-    .optional()
-    .describe(
-      'What Proxmox VE keeps of each guest on the storage once a backup is made. To say it, the backup token needs Datastore.Allocate on the storage, with which it may remove any backup there; the retention that the storage itself has applies when left out, and needs no more.',
-    ),
-  concurrency: z
-    .strictObject({
-      perNode: z
-        .number()
-        .int()
-        .min(1)
-        .max(100)
-        .default(1)
-        .describe(
-          'Backups on one node at a time. vzdump has one lock per node: more than 1 makes runs fail.',
-        ),
-      perStorage: z
-        .number()
-        .int()
-        .min(1)
-        .max(100)
-        .optional()
-        .describe('Backups onto one storage at a time; as many as the nodes allow when left out.'),
-    })
-    .prefault({})
-    .describe(
-      'Limits, counted over all backups that run. Where schedules differ, the smallest limit counts of all that are involved.',
-    ),
-});
+  .refine(canKeepItsWord, brokenWord);
 /** With every default filled in. */
 export type Schedule = z.infer<typeof scheduleSchema>;
 /** As a person writes it: what has a default may be left out. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { conditionSchema } from './conditions.ts';
 import { wireErrorSchema } from './error-codes.ts';
 import { eventSchema } from './events.ts';
+import { guestFactsSchema } from './guest-facts.ts';
 import { incarnationSchema } from './incarnation.ts';
 import { durationMsSchema, epochMsSchema, vmidSchema } from './primitives.ts';
 import { quiesceStateSchema } from './quiesce.ts';
@@ -27,6 +28,8 @@ export const statusSchema = z.object({
   generation: z.number().int().nonnegative(),
   conditions: z.array(conditionSchema),
   services: z.array(serviceStatusSchema),
+  /** Left out until the agent has seen them: its engine may be away. */
+  facts: guestFactsSchema.optional(),
 });
 export type GuestStatus = z.infer<typeof statusSchema>;
 

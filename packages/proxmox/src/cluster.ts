@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { MissingError } from './errors.ts';
+import { MissingError, UnauthorizedError } from './errors.ts';
 import { permissionsSchema } from './permissions.ts';
 import type { CallOptions, Transport } from './transport.ts';
 import { flag, numeric, vmid } from './values.ts';
@@ -21,8 +21,19 @@ const guest = z.object({
   status: z.string().default('unknown'),
   template: flag.default(false),
   lock: z.string().optional(),
+  /** Left out where there are none; Proxmox VE joins them with `;`, and takes `,` and spaces too. */
+  tags: z
+    .string()
+    .default('')
+    .transform((text) => text.split(/[;,\s]+/).filter((tag) => tag !== '')),
+  pool: z.string().optional(),
 });
 export type GuestResource = z.output<typeof guest>;
+
+/** What the node's clock showed, in whole seconds; undefined where its answer did not say. */
+export interface ClockReading {
+  readonly nodeMs: number | undefined;
+}
 
 export type ClusterApi = ReturnType<typeof clusterApi>;
 
@@ -36,6 +47,18 @@ export function clusterApi(transport: Transport) {
       answer: z.array(guest),
     });
   return {
+    /** Every token may ask, also one that is refused: only silence, or the wrong server, is a failure. */
+    async clock(options: CallOptions = {}): Promise<ClockReading> {
+      let nodeMs: number | undefined;
+      const onDate = (shown: number): void => void (nodeMs = shown);
+      try {
+        await transport.call({ ...options, method: 'GET', path: ['version'], answer: version, onDate });
+      } catch (error) {
+        if (!(error instanceof UnauthorizedError)) throw error;
+      }
+      return { nodeMs };
+    },
+
     version: (options: CallOptions = {}) =>
       transport.call({ ...options, method: 'GET', path: ['version'], answer: version }),
 

@@ -50,7 +50,19 @@ describe('the cluster', () => {
       name: 'ct201',
       status: 'running',
       template: false,
+      tags: [],
     });
+  });
+
+  it('tells the pool and the tags of a guest', async () => {
+    const list = recorded.find(
+      ({ path, body }) => path === '/cluster/resources' && JSON.stringify(body).includes('"pool"'),
+    );
+    const guests = await replay(list!, (pve) => pve.cluster.guests());
+    expect(guests.understood.map(({ vmid, pool }) => [vmid, pool])).toContainEqual([203, 'p1']);
+    const body = { data: [{ vmid: 302, type: 'lxc', node: 'pve1', tags: 'drill;x' }] };
+    const tagged = await replay({ ...list!, body }, (pve) => pve.cluster.guests());
+    expect(tagged.understood[0]?.tags).toEqual(['drill', 'x']);
   });
 
   it('says that a guest is missing, and why the token may just not see it', async () => {

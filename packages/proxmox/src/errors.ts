@@ -64,6 +64,9 @@ export class MissingError extends ProxmoxError {
   }
 }
 
+/** The guest is not on the node that was asked: it is on another one, or gone. Nothing was started. */
+export class GuestNotHereError extends MissingError {}
+
 /** 400. */
 export class InvalidParametersError extends ProxmoxError {
   /** What is wrong, by parameter. */
@@ -91,10 +94,14 @@ export class UnreachableError extends ProxmoxError {
 
 /** The server could not prove to be the one that is trusted. Nothing was sent to it. */
 export class TrustError extends ProxmoxError {
-  constructor(message: string, context: ProxmoxErrorContext = {}) {
+  /** Of the certificate that it showed instead of the pinned one, as `AA:BB:…`. */
+  readonly shown: string | undefined;
+
+  constructor(message: string, { shown, ...context }: ProxmoxErrorContext & { shown?: string } = {}) {
     const hint =
       "Compare with the fingerprint shown under the node's System → Certificates, then update the pin.";
     super('pve-untrusted', message, { hint, ...context });
+    this.shown = shown;
   }
 }
 

@@ -4,6 +4,7 @@ export type { CallOptions, ConnectionOptions, EndpointOptions, Params } from './
 export type { Trust } from './trust.ts';
 export {
   ForbiddenError,
+  GuestNotHereError,
   InvalidParametersError,
   MissingError,
   NotImplementedError,
@@ -16,11 +17,26 @@ export {
   UnexpectedAnswerError,
   UnreachableError,
 } from './errors.ts';
-export type { ClusterApi, GuestResource } from './cluster.ts';
+export type { ClockReading, ClusterApi, GuestResource } from './cluster.ts';
 export type { AccessApi, AclEntry, Grant, ListedToken, Role, User } from './access.ts';
 export { holdsPrivilege, type Permissions } from './permissions.ts';
-export type { DestroyOptions, GuestRef, GuestStatus, LxcApi, RestoreOptions, Snapshot } from './lxc.ts';
-export { type LxcConfig, type MountPoint, parseProperties } from './lxc-config.ts';
+export { guestRole, restoreRole, type RoleWish, tacetRoles, targetRole } from './tacet-roles.ts';
+export type {
+  DestroyOptions,
+  GuestRef,
+  GuestStatus,
+  LxcApi,
+  RestoreOptions,
+  ShutdownOptions,
+  Snapshot,
+} from './lxc.ts';
+export {
+  type LxcConfig,
+  type MountPoint,
+  parseArchivedConfig,
+  parseProperties,
+  printProperties,
+} from './lxc-config.ts';
 export type {
   ListedStorage,
   StorageApi,
@@ -34,4 +50,5 @@ export type { ListedTask, TaskFilter, TaskLine, TasksApi, TaskStatus } from './t
 export { followTask, type FollowOptions, type TaskPoll } from './follow-task.ts';
 export { requireSuccess, type TaskOutcome, taskOutcome, waitForTask } from './task-outcome.ts';
 export { type VzdumpApi, type VzdumpDefaults, type VzdumpMode, type VzdumpOptions } from './vzdump.ts';
+export { configuredScript, withScript } from './vzdump-conf.ts';
 export { parseVzdumpLine, type VzdumpEvent } from './vzdump-log.ts';

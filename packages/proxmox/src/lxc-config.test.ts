@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lxcConfigSchema } from './lxc-config.ts';
+import { lxcConfigSchema, parseArchivedConfig, printProperties } from './lxc-config.ts';
 import { escapeNotes } from './vzdump.ts';
 
 describe("a guest's configuration", () => {
@@ -32,6 +32,32 @@ describe("a guest's configuration", () => {
       networks: {},
       tags: [],
     });
+  });
+});
+
+describe('the configuration in an archive', () => {
+  it("is read as the guest's own, without that of its snapshots", () => {
+    const text = [
+      '#a description that is no setting: x',
+      'arch: amd64',
+      'features: nesting=1,keyctl=1',
+      'net0: name=eth0,bridge=vmbr0,hwaddr=BC:24:11:00:00:01,ip=dhcp,type=veth',
+      'rootfs: local-lvm:vm-101-disk-0,size=8G',
+      'unprivileged: 1',
+      '',
+      '[before]',
+      'unprivileged: 0',
+    ].join('\n');
+    const config = parseArchivedConfig(text);
+    expect(config).toMatchObject({
+      unprivileged: true,
+      protection: false,
+      features: { nesting: '1', keyctl: '1' },
+      mountPoints: [{ key: 'rootfs', sizeBytes: 8 * 1024 ** 3 }],
+    });
+    expect(printProperties(config.networks['net0'] ?? {})).toBe(
+      'name=eth0,bridge=vmbr0,hwaddr=BC:24:11:00:00:01,ip=dhcp,type=veth',
+    );
   });
 });
 

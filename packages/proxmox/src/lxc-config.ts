@@ -11,6 +11,10 @@ export interface MountPoint {
   readonly kind: 'volume' | 'bind' | 'device';
   /** Whether vzdump takes it along: the root always, others with `backup=1`, bind mounts and devices never. */
   readonly backedUp: boolean;
+  /** As configured; null where nothing is, as for a subvolume without a quota. */
+  readonly sizeBytes: number | null;
+  /** The whole of it, as `pct set` takes it: `local-lvm:vm-101-disk-1,mp=/data,size=4G`. */
+  readonly text: string;
 }
 
 export const lxcConfigSchema = z
@@ -23,6 +27,7 @@ export const lxcConfigSchema = z
     lock: z.string().optional(),
     description: z.string().default(''),
     tags: z.string().optional(),
+    protection: flag.default(false),
   })
   .catchall(z.unknown())
   .transform((config) => ({
@@ -32,6 +37,8 @@ export const lxcConfigSchema = z
     /** As `{nesting: '1', keyctl: '1'}` */
     features: parseProperties(config.features),
     lock: config.lock,
+    /** Proxmox VE removes neither the guest nor a disk of it. */
+    protection: config.protection,
     description: config.description,
     tags: config.tags?.split(/[;,\s]+/).filter((tag) => tag !== '') ?? [],
     mountPoints: mountPoints(config),
@@ -41,6 +48,24 @@ export const lxcConfigSchema = z
     ),
   }));
 export type LxcConfig = z.output<typeof lxcConfigSchema>;
+
+/** What an archive says of its guest, as `vzdump.extractConfig` has it; it has no digest. */
+export function parseArchivedConfig(text: string): LxcConfig {
+  const config: Record<string, string> = { digest: '' };
+  for (const line of text.split('\n')) {
+    if (line.startsWith('[')) break; // a snapshot's
+    const [, key, value] = /^([a-z][a-z0-9_-]*): *(.*)$/.exec(line.trimEnd()) ?? [];
+    if (key !== undefined && value !== undefined) config[key] = value;
+  }
+  return lxcConfigSchema.parse(config);
+}
+
+/** The other way round from {@link parseProperties}. */
+export function printProperties(properties: Readonly<Record<string, string>>): string {
+  return Object.entries(properties)
+    .map(([key, value]) => (key === '' ? value : `${key}=${value}`))
+    .join(',');
+}
 
 /** `local:101/vm-101-disk-0.raw,size=2G` → `{'': 'local:101/…', size: '2G'}`: the bare first item has no key. */
 export function parseProperties(text: string): Record<string, string> {
@@ -61,8 +86,16 @@ function mountPoints(config: Record<string, unknown>): MountPoint[] {
     const isRoot = key === 'rootfs';
     const wanted = isRoot || /^(?:1|yes|on|true)$/i.test(properties['backup'] ?? '');
     const path = isRoot ? '/' : (properties['mp'] ?? '');
-    return { key, volume, path, kind, backedUp: wanted && kind === 'volume' };
+    const backedUp = wanted && kind === 'volume';
+    return { key, volume, path, kind, backedUp, sizeBytes: parseSize(properties['size']), text };
   });
+}
+
+/** `8G`; powers of 1024. */
+function parseSize(text = ''): number | null {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([KMGT]?)$/.exec(text) ?? [];
+  if (number === undefined || Number(number) === 0) return null;
+  return Math.ceil(Number(number) * 1024 ** ['', 'K', 'M', 'G', 'T'].indexOf(unit));
 }
 
 function stringsNamed(config: Record<string, unknown>, name: RegExp): [string, string][] {

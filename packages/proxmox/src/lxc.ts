@@ -40,6 +40,12 @@ export interface DestroyOptions extends CallOptions {
   readonly purge?: boolean;
 }
 
+export interface ShutdownOptions extends CallOptions {
+  /** The node's own default is 60. */
+  readonly timeoutSeconds?: number;
+  readonly forceStop?: boolean;
+}
+
 export interface RestoreOptions extends CallOptions {
   readonly node: string;
   readonly vmid: number;
@@ -65,8 +71,8 @@ export type LxcApi = ReturnType<typeof lxcApi>;
 /** What returns a UPID has only been accepted: `waitForTask` tells how it ended. */
 export function lxcApi(transport: Transport) {
   const power =
-    (what: 'start' | 'stop' | 'shutdown') =>
-    (guest: GuestRef, options: CallOptions & { params?: Params } = {}) =>
+    (what: 'start' | 'stop') =>
+    (guest: GuestRef, options: CallOptions = {}) =>
       transport.call({
         ...options,
         method: 'POST',
@@ -99,7 +105,15 @@ export function lxcApi(transport: Transport) {
     start: power('start'),
     /** At once, like pulling the plug. */
     stop: power('stop'),
-    shutdown: power('shutdown'),
+    /** An orderly end. One that does not come in time fails the task, or with `forceStop` pulls the plug. */
+    shutdown: (guest: GuestRef, { timeoutSeconds, forceStop, ...options }: ShutdownOptions = {}) =>
+      transport.call({
+        ...options,
+        method: 'POST',
+        path: path(guest, 'status', 'shutdown'),
+        params: { timeout: timeoutSeconds, forceStop },
+        answer: upidSchema,
+      }),
 
     destroy: (guest: GuestRef, { force, purge, ...options }: DestroyOptions = {}) =>
       transport.call({

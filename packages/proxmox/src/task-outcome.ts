@@ -1,5 +1,6 @@
 import {
   ForbiddenError,
+  GuestNotHereError,
   MissingError,
   type ProxmoxError,
   TaskFailedError,
@@ -63,6 +64,7 @@ export function taskOutcome(task: TaskStatus, log: readonly TaskLine[]): TaskOut
 function failure(message: string): ProxmoxError {
   const context = { mayHaveStarted: true };
   if (message.includes('403 Permission check failed')) return new ForbiddenError(message, context);
-  if (/does not exist|unable to find VM/.test(message)) return new MissingError(message, context);
+  if (/unable to find VM/.test(message)) return new GuestNotHereError(message, context);
+  if (/does not exist/.test(message)) return new MissingError(message, context);
   return new TaskFailedError(message, context);
 }

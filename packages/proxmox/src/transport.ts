@@ -51,6 +51,11 @@ export interface Call<Schema extends z.ZodType> extends CallOptions {
   readonly answer: Schema;
   /** The answer holds a new secret, or may repeat what was typed: nothing of it goes into an error. */
   readonly confidential?: boolean;
+  /**
+   * Told what the node's own clock showed when it answered, in whole seconds as epoch milliseconds: the `Date` that
+   * PVE::APIServer::AnyEvent writes into every answer, refusals included.
+   */
+  readonly onDate?: (nodeMs: number) => void;
 }
 
 export interface Transport {
@@ -82,6 +87,8 @@ export function openTransport(options: EndpointOptions, credentials: Credentials
     const request = toRequest(call, credentials.headersOf({ changes }), deadline.signal);
     try {
       const response = await pool.request(request);
+      const nodeMs = Date.parse(String(response.headers['date'] ?? ''));
+      if (!Number.isNaN(nodeMs)) call.onDate?.(nodeMs);
       const body = without(credentials.secrets, await response.body.text());
       const reason = without(credentials.secrets, response.statusText);
       return { asked, changes, status: response.statusCode, reason, body };

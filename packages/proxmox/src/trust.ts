@@ -44,7 +44,11 @@ export function verifiedConnector(trust: z.output<typeof trustSchema>, connectTi
       const shown = socket instanceof TLSSocket ? peerFingerprint(socket) : 'none';
       if (pinned !== undefined && shown !== pinned) {
         socket.destroy();
-        callback(new TrustError(`${where} shows a certificate other than the pinned one (${shown})`), null);
+        const message = `${where} shows a certificate other than the pinned one (${shown})`;
+        callback(
+          new TrustError(message, { shown: shown.replaceAll(/([0-9A-F]{2})(?=[0-9A-F])/g, '$1:') }),
+          null,
+        );
         return;
       }
       callback(null, socket);

@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { GuestNotHereError } from './errors.ts';
 import type { CallOptions, Transport } from './transport.ts';
-import { upidSchema } from './upid.ts';
+import { type Upid, upidSchema } from './upid.ts';
 import { flag, numeric } from './values.ts';
 
 export const vzdumpModeSchema = z.enum(['snapshot', 'suspend', 'stop']);
@@ -19,6 +20,8 @@ export interface VzdumpOptions extends CallOptions {
   readonly lockwaitMinutes?: number;
   /** Let the storage's retention remove old backups. */
   readonly remove?: boolean;
+  /** A retention instead of the storage's, as `keep-last=3,keep-daily=7`. Needs `Datastore.Allocate` on the storage. */
+  readonly pruneBackups?: string | undefined;
 }
 
 const defaults = z.object({
@@ -32,6 +35,9 @@ const defaults = z.object({
 });
 export type VzdumpDefaults = z.output<typeof defaults>;
 
+/** Instead of a task, where all of the guests that are named are on other nodes (code of PVE::API2::VZDump). */
+const ELSEWHERE = 'OK';
+
 export type VzdumpApi = ReturnType<typeof vzdumpApi>;
 
 export function vzdumpApi(transport: Transport) {
@@ -39,10 +45,11 @@ export function vzdumpApi(transport: Transport) {
     /**
      * Starts a backup. The UPID proves nothing: a guest that the token may not back up is refused inside the
      * task, and waiting for the lock happens there too.
+     * @throws GuestNotHereError when the guest is on another node
      */
-    start: (node: string, { notes, lockwaitMinutes, ...rest }: VzdumpOptions) => {
+    async start(node: string, { notes, lockwaitMinutes, ...rest }: VzdumpOptions): Promise<Upid> {
       const { signal, timeoutMs, vmid, storage, mode, compress, remove } = rest;
-      return transport.call({
+      const answer = await transport.call({
         signal,
         timeoutMs,
         method: 'POST',
@@ -55,11 +62,26 @@ export function vzdumpApi(transport: Transport) {
           remove,
           protected: rest.protected,
           lockwait: lockwaitMinutes,
+          'prune-backups': rest.pruneBackups,
           'notes-template': notes === undefined ? undefined : escapeNotes(notes),
         },
-        answer: upidSchema,
+        answer: upidSchema.or(z.literal(ELSEWHERE)),
+      });
+      if (answer !== ELSEWHERE) return answer;
+      throw new GuestNotHereError(`guest ${vmid} is not on ${node}`, {
+        hint: 'It has moved to another node of the cluster, and nothing was started.',
       });
     },
+
+    /** The configuration of the guest whose backup it is, as it was then. See `parseArchivedConfig`. */
+    extractConfig: (node: string, volid: string, options: CallOptions = {}) =>
+      transport.call({
+        ...options,
+        method: 'GET',
+        path: ['nodes', node, 'vzdump', 'extractconfig'],
+        params: { volume: volid },
+        answer: z.string(),
+      }),
 
     /** What the node's `vzdump.conf` sets. Needs `Datastore.Audit` or more on the storage when one is named. */
     defaults: (node: string, { storage, ...options }: CallOptions & { storage?: string } = {}) =>

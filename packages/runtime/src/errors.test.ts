@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { causeChain, describeError, TacetError } from './errors.ts';
+import { redact } from './redact.ts';
 
 class EngineError extends TacetError {}
 
@@ -31,6 +32,17 @@ describe('describeError', () => {
     expect(describeError(undefined)).toBe('undefined');
   });
 
+  it.each(['{"token":"hush-hush","x":}', 'hush-hush', '["hush-hush" hush]'])(
+    'does not repeat what could not be parsed: %s',
+    (text) => {
+      const cause = parseFailure(text);
+      const error = new Error('cannot read cli.json', { cause });
+      expect(describeError(error)).not.toContain('hush');
+      expect(JSON.stringify(redact(error))).not.toContain('hush');
+      expect(describeError(error)).toContain('JSON');
+    },
+  );
+
   it('ends for a cause that names itself', () => {
     const error = new Error('loop');
     error.cause = error;
@@ -38,3 +50,11 @@ describe('describeError', () => {
     expect(describeError(error)).toBe('loop');
   });
 });
+
+function parseFailure(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    return error;
+  }
+}

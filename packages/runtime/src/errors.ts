@@ -51,9 +51,19 @@ export function describeError(error: unknown): string {
   return distinct.length === 0 ? String(error) : distinct.join(' ← ');
 }
 
+/** Its message, without what JSON.parse quotes of the text that it could not parse: that may be a secret's file. */
+export function ownWords({ message }: Error): string {
+  if (!message.endsWith('is not valid JSON')) return message;
+  const [token] = /^Unexpected token '.'/.exec(message) ?? [];
+  return [token, 'not valid JSON'].filter((part) => part !== undefined).join(': ');
+}
+
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error === 'string' ? error : JSON.stringify(error);
-  if (error.message !== '') return error.message.trim().replaceAll(/\s*\n\s*/g, '; ');
+  if (error.message !== '')
+    return ownWords(error)
+      .trim()
+      .replaceAll(/\s*\n\s*/g, '; ');
   // Node's connect errors over several addresses carry no message of their own.
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
   return error.name;

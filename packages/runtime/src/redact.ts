@@ -1,4 +1,4 @@
-import { causeChain, TacetError } from './errors.ts';
+import { causeChain, ownWords, TacetError } from './errors.ts';
 
 const SECRET_KEY = /(?:secret|password|passphrase|token|credential|authorization|cookie)$/i;
 const MAX_DEPTH = 8;
@@ -38,7 +38,7 @@ export function serializeError(error: Error, depth = 0): Record<string, unknown>
   const frames = error.stack?.slice(error.stack.indexOf('\n') + 1).split(/\n\s*/) ?? [];
   return {
     ...shape(error, depth),
-    stack: frames.map((frame) => frame.trim()),
+    stack: frames.map((frame) => frame.trim()).filter((frame) => frame.startsWith('at ')),
     ...(causes.length > 0 && { causes }),
   };
 }
@@ -46,7 +46,7 @@ export function serializeError(error: Error, depth = 0): Record<string, unknown>
 function shape(error: Error, depth: number): Record<string, unknown> {
   return {
     name: error.name,
-    message: error.message,
+    message: ownWords(error),
     ...('code' in error && { code: error.code }),
     ...(error instanceof TacetError && { retryable: error.retryable, hint: error.hint }),
     ...(error instanceof AggregateError && { errors: error.errors.map((one) => redact(one, depth + 1)) }),

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { type Lab, labObstacle, openLab } from '@tacet/lab';
 import { describeError } from '@tacet/runtime';
 import { footprint } from './footprint.ts';
+import { ready, readyOptions } from './ready/ready.ts';
 import { stall, stallOptions } from './stall/stall.ts';
 
 const benchmarks: Readonly<Record<string, (lab: Lab, signal: AbortSignal) => Promise<void>>> = {
   footprint,
+  ready: (lab, signal) => ready(lab, readyOptions(process.argv.slice(3)), signal),
   stall: (lab, signal) => stall(lab, stallOptions(process.argv.slice(3)), signal),
 };
 

@@ -47,6 +47,8 @@ async function main(): Promise<number> {
   if (args.once) return summary.passed ? 0 : 1;
 
   narrator.title('The controller goes on running');
+  const setupUrl = await stage.setupUrl();
+  if (setupUrl !== undefined) narrator.say(`Its dashboard, which begins with your account: ${setupUrl}`);
   narrator.say(`It listens on ${stage.controllerUrl}; Ctrl-C ends it. In another terminal:`);
   narrator.say(`  npm run --silent tacet -- --controller ${stage.controllerFile} status`);
   await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
@@ -67,19 +69,22 @@ function readArguments(): DemoArguments | number {
 }
 
 function openSimulated(signal: AbortSignal): Promise<Stage> {
+  buildApps('dashboard');
   return openSimulatedStage(createLogger({ sink: streamSink(process.stderr), level: 'error' }), signal);
 }
 
+/** As turbo remembers it: what has not changed is not built again. */
+function buildApps(...names: string[]): void {
+  const filters = names.map((name) => `--filter=@tacet/${name}`);
+  const { status } = spawnSync('turbo', ['run', 'build', ...filters, '--output-logs=errors-only'], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  if (status !== 0) throw new Error(`${names.join(' and ')} could not be built; the reason stands above`);
+}
+
 async function openReal(undo: Undo, narrator: Narrator, signal: AbortSignal): Promise<Stage> {
-  const { status } = spawnSync(
-    'turbo',
-    ['run', 'build', '--filter=@tacet/agent', '--output-logs=errors-only'],
-    {
-      cwd: root,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    },
-  );
-  if (status !== 0) throw new Error('the agent could not be bundled; the reason stands above');
+  buildApps('agent', 'dashboard');
   narrator.title('The lab (its first build takes minutes)');
   const lab = await openLab({
     signal,

@@ -9,6 +9,8 @@ export interface Stage extends AsyncDisposable {
   /** What `tacet --controller FILE` reads. */
   readonly controllerFile: string;
   readonly controllerUrl: string;
+  /** The one-time link that makes the dashboard's first account. */
+  setupUrl(): Promise<string | undefined>;
   readonly writes: WriteLog;
 }
 

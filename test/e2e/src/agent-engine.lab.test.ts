@@ -224,6 +224,8 @@ describe.skipIf(obstacle !== undefined)(
         const { id } = await container('web');
         const end = new AbortController();
         const changes = engine.changes(end.signal);
+        // It says that it listens.
+        await changes.next();
         const first = changes.next();
         // The health checks of db and cache come every two seconds.
         await expect(

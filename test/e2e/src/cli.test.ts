@@ -97,6 +97,63 @@ describe('tacet at the terminal', () => {
     expect(again.code).toBe(exitCodes.failed);
   });
 
+  it('restores in place, and says where what was there before is', async () => {
+    const credential = await enrol(101);
+    const before = await connect(101, credential);
+    await tacet('backup 101');
+    const restoring = tacet('restore 101 --in-place');
+    await expect.poll(() => house.log.join(''), { timeout: 30_000 }).toContain('is what it was in');
+    before.cut();
+    await connect(101, credential);
+    const { code, out, err } = await restoring;
+    expect({ code, err }).toMatchObject({ code: exitCodes.ok });
+    expect(out).toMatch(
+      /Guest 101 is restored in place, healed and ready\.\nWhat it was before is in backup \S+ \(local:/,
+    );
+  });
+
+  it('takes a snapshot before a change, and goes back to it', async () => {
+    const credential = await enrol(101);
+    const before = await connect(101, credential);
+    const taken = await tacet('snapshot 101 --before upgrade');
+    expect(taken.out).toContain('Snapshot before-upgrade\nVerdict  app-consistent');
+    expect(taken.out).toContain('Back to it: tacet rollback 101 before-upgrade');
+    expect(taken.code).toBe(exitCodes.ok);
+    expect((await tacet('snapshots 101')).out).toMatch(/before-upgrade +\S+ \S+ +app +before upgrade/);
+    const rolling = tacet('rollback 101');
+    await expect.poll(() => house.log.join(''), { timeout: 30_000 }).toContain('guest 101 runs');
+    before.cut();
+    await connect(101, credential);
+    const { code, out } = await rolling;
+    expect(out).toContain('Guest 101 is rolled back, healed and ready.');
+    expect(code).toBe(exitCodes.ok);
+  });
+
+  it('drills, and shows in the list of backups what that has shown', async () => {
+    const credential = await enrol(101);
+    await connect(101, credential);
+    await tacet('backup 101');
+    const drilling = tacet('drill 101');
+    await expect.poll(() => house.log.join(''), { timeout: 30_000 }).toContain('scratch guest 900 runs');
+    await connect(900, credential, 'bc:24:11:00:00:02');
+    const { code, out } = await drilling;
+    expect(out).toMatch(/Proven: restorable, ready after [\d.]+ s/);
+    expect(code).toBe(exitCodes.ok);
+    expect((await tacet('backups 101')).out).toMatch(/proven \S+ \S+, ready after/);
+  });
+
+  it.each([
+    ['restore 101', 'say where to'],
+    ['restore 101 --to 201 --in-place', 'say where to'],
+    ['restore 101 --to 201 --no-safety-backup', 'a copy replaces nothing'],
+    ['restore 101 --to 201 --gateway 10.0.0.1', '--gateway needs an address'],
+    ['restore 101 --to 201 --network nowhere', 'It is keep, dhcp, link-down'],
+  ])('says what is wrong with: %s', async (line, message) => {
+    const { code, err } = await tacet(line);
+    expect(err).toContain(message);
+    expect(code).toBe(exitCodes.usage);
+  });
+
   it('prints with --json what a program can parse, and nothing else', async () => {
     await connect(101, await enrol(101));
     const backup = await tacet('--json backup 101');

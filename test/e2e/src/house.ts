@@ -24,6 +24,7 @@ const guestConfig = (vmid: number, storage: string): Record<string, string | num
 /** A controller, and the simulated node that it works on. */
 export interface House {
   sim: PveSim;
+  backend: MemoryBackend;
   controller: Controller;
   api: ApiClient;
   log: string[];
@@ -33,14 +34,15 @@ export interface House {
 export async function openHouse(undo: Undo): Promise<House> {
   const directory = await mkdtemp(join(tmpdir(), 'tacet-e2e-'));
   undo.defer(() => rm(directory, { recursive: true }));
+  const backend = new MemoryBackend({
+    guests: [
+      { vmid: 101, config: guestConfig(101, 'btr') },
+      { vmid: 102, config: guestConfig(102, 'local') },
+    ],
+    stepMs: 120,
+  });
   const sim = await startPveSim({
-    backend: new MemoryBackend({
-      guests: [
-        { vmid: 101, config: guestConfig(101, 'btr') },
-        { vmid: 102, config: guestConfig(102, 'local') },
-      ],
-      stepMs: 120,
-    }),
+    backend,
     storages: [
       { storage: 'local', type: 'dir', content: ['backup', 'rootdir', 'images'], path: '/var/lib/vz' },
       { storage: 'btr', type: 'btrfs', content: ['rootdir', 'images'], path: '/mnt/btr' },
@@ -56,7 +58,8 @@ export async function openHouse(undo: Undo): Promise<House> {
       ),
       ...['op@pve', 'op@pve!restore'].map((to) => ({ path: '/', role: 'TacetOperator', to })),
     ],
-    bridges: ['vmbr0'],
+    nodes: ['pve1', 'pve2'],
+    bridges: ['vmbr0', 'vmbr9'],
     timing: { authDelayMs: 20, proxyTimeoutMs: 400 },
   });
   undo.defer(() => sim[Symbol.asyncDispose]());
@@ -81,11 +84,17 @@ export async function openHouse(undo: Undo): Promise<House> {
         },
       ],
       leaseMs: 3_000,
+      drill: {
+        vmids: { from: 900, to: 901 },
+        network: { policy: 'bridge', bridge: 'vmbr9', address: '10.99.0.2/24', gateway: '10.99.0.1' },
+        storage: 'btr',
+      },
+      readyDeadlineMs: 20_000,
     }),
     log: createLogger({ sink: jsonSink((line) => log.push(line)), level: 'debug' }),
     // Retries come soon.
     random: () => 0.02,
   });
   undo.defer(() => controller[Symbol.asyncDispose]());
-  return { sim, controller, api: await ApiClient.of(controller.clientFile), log };
+  return { sim, backend, controller, api: await ApiClient.of(controller.clientFile), log };
 }

@@ -9,7 +9,7 @@ export { checkFiles, type FileCheck, type FileState } from './checks/file-checks
 export { findMissingWrites } from './missing-writes.ts';
 export { bridge, defaultAckPort, guestAddress, guestMac, uniqueMac } from './addresses.ts';
 export { compose, containerStates, stack, startDatabases, startStack } from './stack.ts';
-export { type Stack, stacks, type StreamPlace, streamsOf } from './stacks.ts';
+export { type Stack, stacks, type StreamPlace, streamsOf, volumePath } from './stacks.ts';
 export type {
   AckCollector,
   Acknowledgement,

@@ -1,5 +1,6 @@
 export type {
   AclOptions,
+  LockMoment,
   PveSimOptions,
   SimTiming,
   StorageOptions,

@@ -44,6 +44,13 @@ export interface AclOptions {
   readonly propagate?: boolean;
 }
 
+/** What a vzdump for these guests does with the lock of its node. */
+export interface LockMoment {
+  readonly kind: 'taken' | 'refused' | 'waiting' | 'released';
+  readonly node: string;
+  readonly vmids: readonly number[];
+}
+
 export interface PveSimOptions {
   readonly backend: GuestBackend;
   /** The address to listen on. Default `127.0.0.1`. */
@@ -63,6 +70,8 @@ export interface PveSimOptions {
   readonly acl?: readonly AclOptions[];
   /** `script:` of /etc/vzdump.conf: an absolute path on this machine. */
   readonly hookScript?: string;
+  /** Called at every moment of a node's one vzdump lock, in their order. */
+  readonly onLock?: (moment: LockMoment) => void;
   /** `lockwait:` of /etc/vzdump.conf, in minutes. Default 180. */
   readonly lockwaitMinutes?: number;
   readonly bridges?: readonly string[];

@@ -8,7 +8,7 @@ import { type Answer, Dispatcher } from './api/dispatch.ts';
 import { type NodeFault, NodeFaults } from './node-faults.ts';
 import type { PveSimOptions, StorageOptions, TokenOptions } from './options.ts';
 import { selfSignedCertificate } from './tls.ts';
-import { createWorld, type World } from './world.ts';
+import { createWorld, type NodeClock, type World } from './world.ts';
 
 export type { NodeFault } from './node-faults.ts';
 
@@ -32,8 +32,14 @@ export interface PveSim extends AsyncDisposable {
   killWorker(upid: string): void;
   /** `pct unlock`. */
   unlock(vmid: number): void;
+  /** `pct migrate` of a guest whose disks are shared. */
+  migrate(vmid: number, node: string): void;
+  /** `pct set`, or an edit of the guest's file. */
+  setConfig(vmid: number, changes: Readonly<Record<string, string | number>>): void;
   /** A changed line in /etc/vzdump.conf. */
   setHookScript(path: string | undefined): void;
+  /** How far the nodes' clocks are ahead: seen in the `Date` of every answer, and in the time of tasks. */
+  setClockSkew(ms: number): void;
   /** A changed entry in /etc/pve/storage.cfg. */
   setStorage(storage: StorageOptions): void;
 }
@@ -47,7 +53,7 @@ export async function startPveSim(options: PveSimOptions): Promise<PveSim> {
   const certificate = await selfSignedCertificate(node, [...names]);
   const world = await createWorld(options, certificate.fingerprint);
   const faults = new NodeFaults(world.nodes, world.timing);
-  const app = createApp(new Dispatcher(world, faults));
+  const app = createApp(new Dispatcher(world, faults), world.clock);
   const answer = getRequestListener(app.fetch);
   const server = createServer({ key: certificate.key, cert: certificate.pem }, (incoming, outgoing) => {
     void answer(incoming, outgoing);
@@ -79,8 +85,19 @@ export async function startPveSim(options: PveSimOptions): Promise<PveSim> {
       const guest = world.guests.get(vmid);
       if (guest !== undefined) guest.lock = undefined;
     },
+    migrate: (vmid, name) => {
+      const guest = world.guests.get(vmid);
+      if (guest !== undefined) guest.node = name;
+    },
+    setConfig: (vmid, changes) => {
+      const guest = world.guests.get(vmid);
+      if (guest !== undefined) guest.config = { ...guest.config, ...changes };
+    },
     setHookScript: (path) => {
       world.vzdumpDefaults.hookScript = path;
+    },
+    setClockSkew: (ms) => {
+      world.clock.skewMs = ms;
     },
     setStorage: (storage) => world.storages.replace(storage),
     [Symbol.asyncDispose]: close,
@@ -89,7 +106,7 @@ export async function startPveSim(options: PveSimOptions): Promise<PveSim> {
 
 type Bindings = { Bindings: HttpBindings };
 
-function createApp(dispatcher: Dispatcher): Hono<Bindings> {
+function createApp(dispatcher: Dispatcher, clock: NodeClock): Hono<Bindings> {
   const app = new Hono<Bindings>();
   app.all('/api2/*', async (context) => {
     const { pathname } = new URL(context.req.url);
@@ -102,6 +119,7 @@ function createApp(dispatcher: Dispatcher): Hono<Bindings> {
       });
     }
     const answer = await dispatcher.answer(context.req.raw, path);
+    context.env.outgoing.setHeader('Date', new Date(clock.nowMs()).toUTCString());
     return toResponse(answer, context.env.outgoing);
   });
   return app;

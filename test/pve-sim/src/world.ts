@@ -3,7 +3,7 @@ import { Accounts } from './access/accounts.ts';
 import { Authenticator } from './access/authenticate.ts';
 import type { GuestBackend } from './backend.ts';
 import { Guest, GuestRegistry } from './guests/guest-registry.ts';
-import { DEFAULT_TIMING, type PveSimOptions, type SimTiming } from './options.ts';
+import { DEFAULT_TIMING, type LockMoment, type PveSimOptions, type SimTiming } from './options.ts';
 import { StorageCatalog } from './storage/storage-catalog.ts';
 import { TaskRegistry } from './tasks/task-registry.ts';
 import { GlobalLock } from './vzdump/global-lock.ts';
@@ -27,10 +27,19 @@ export interface World {
   readonly bridges: ReadonlySet<string>;
   readonly locks: ReadonlyMap<string, GlobalLock>;
   readonly vzdumpDefaults: VzdumpDefaults;
+  readonly onLock: (moment: LockMoment) => void;
   readonly timing: SimTiming;
   /** Shown by `GET /nodes`; colon-separated SHA-256 of the certificate. */
   readonly fingerprint: string;
   readonly startedAtMs: number;
+  /** The clock of every node. */
+  readonly clock: NodeClock;
+}
+
+/** Goes wrong by as much as is set. */
+export interface NodeClock {
+  skewMs: number;
+  nowMs(): number;
 }
 
 const LOCAL = {
@@ -45,6 +54,7 @@ export async function createWorld(options: PveSimOptions, fingerprint: string): 
   const nodes = options.nodes ?? ['pve1'];
   const [firstNode = 'pve1'] = nodes;
   const accounts = new Accounts(options.users ?? []);
+  const clock: NodeClock = { skewMs: 0, nowMs: () => Date.now() + clock.skewMs };
   const guests = new GuestRegistry();
   for (const seed of await options.backend.list()) {
     guests.add(new Guest(seed.vmid, seed.node ?? firstNode, seed.config));
@@ -53,7 +63,7 @@ export async function createWorld(options: PveSimOptions, fingerprint: string): 
     accounts,
     access: new AccessControl(accounts, options.roles ?? {}, options.acl ?? []),
     authenticator: new Authenticator(accounts),
-    tasks: new TaskRegistry(timing),
+    tasks: new TaskRegistry(timing, clock),
     guests,
     storages: new StorageCatalog(options.storages ?? [LOCAL]),
     backend: options.backend,
@@ -64,8 +74,10 @@ export async function createWorld(options: PveSimOptions, fingerprint: string): 
       hookScript: options.hookScript,
       lockwaitMinutes: options.lockwaitMinutes ?? 180,
     },
+    onLock: options.onLock ?? (() => undefined),
     timing,
     fingerprint,
     startedAtMs: Date.now(),
+    clock,
   };
 }

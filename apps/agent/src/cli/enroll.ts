@@ -9,6 +9,8 @@ const enrolMs = 30_000;
 
 /** A running agent finds the new identity by itself. */
 export const enroll: Command = async ({ args, config }) => {
+  // The token was on the command line, which everybody in the guest can see: no longer than it takes to get here.
+  process.title = 'tacet-agent enroll';
   const { stateDir } = await config();
   const log = createLogger({ sink: jsonSink((line) => process.stderr.write(line)), level: 'error' });
   const store = new IdentityStore(stateDir, { log, clock: systemClock });

@@ -29,7 +29,7 @@ async function withoutAgent({ config }: CommandInput): Promise<Rehearsal> {
     sink: prettySink((line) => process.stderr.write(line), { colour: false }),
     level: 'warn',
   });
-  await using _alone = await openControlSocket({}, { log });
+  await using _alone = await openControlSocket(() => ({}), { log });
   await using coordinator = new QuiesceCoordinator({
     engine: new DockerEngine({ socketPath: engineSocket }),
     host: linuxGuest(),

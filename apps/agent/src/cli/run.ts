@@ -1,9 +1,9 @@
 import { createLogger, type Logger, streamSink, TacetError } from '@tacet/runtime';
 import { type Agent, startAgent } from '../agent.ts';
-import { openControlSocket } from '../control/control-socket.ts';
+import { type ControlCommands, openControlSocket } from '../control/control-socket.ts';
 import { DockerEngine } from '../engine/docker-engine.ts';
+import { linuxRepairs } from '../guest/guest-repairs.ts';
 import { linuxGuest } from '../guest/linux-guest.ts';
-import type { Rehearsal } from '../quiesce/rehearse.ts';
 import type { Command } from './command.ts';
 import { publishStatus } from './status-file.ts';
 
@@ -14,13 +14,14 @@ export const run: Command = async ({ config }) => {
   const settings = await config();
   const log = createLogger({ sink: streamSink(process.stderr), level: settings.logLevel });
   let agent: Agent | undefined;
-  const control = await openControl(async () => {
-    if (!agent) throw new TacetError('the agent is still starting', { code: 'wrong-state', retryable: true });
-    return await agent.rehearse();
+  const control = await openControl(() => {
+    if (agent) return agent.commands;
+    throw new TacetError('the agent is still starting', { code: 'wrong-state', retryable: true });
   }, log);
   agent = await startAgent({
     engine: new DockerEngine({ socketPath: settings.engineSocket }),
     guestHost: linuxGuest(),
+    repairs: linuxRepairs(settings.engineSocket),
     config: settings,
     log,
   });
@@ -47,11 +48,11 @@ export const run: Command = async ({ config }) => {
  * @throws TacetError `conflict` where one runs; without a socket for any other reason the agent runs all the same.
  */
 async function openControl(
-  rehearse: () => Promise<Rehearsal>,
+  commands: () => ControlCommands,
   log: Logger,
 ): Promise<AsyncDisposable | undefined> {
   try {
-    return await openControlSocket({ rehearse }, { log });
+    return await openControlSocket(commands, { log });
   } catch (error) {
     if (TacetError.is(error, 'conflict')) throw error;
     log.warn('nobody in this guest can ask the agent for anything', { error });

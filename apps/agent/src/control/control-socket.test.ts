@@ -20,14 +20,17 @@ afterEach(() => rm(directory, { recursive: true }));
 
 describe('the control socket', () => {
   it('lets the guest’s root, and nobody else, ask the running agent', async () => {
-    await using _ = await openControlSocket({ count: async () => ({ to: 3 }) }, { ...options, path });
+    await using _ = await openControlSocket(() => ({ count: async () => ({ to: 3 }) }), { ...options, path });
     expect(await askAgent('count', signal, path)).toEqual({ answer: { to: 3 } });
     expect((await stat(path)).mode & 0o777).toBe(0o600);
   });
 
   it('gives the refusal of a command as it was', async () => {
     const refusal = new TacetError('it is held', { code: 'conflict', hint: 'Wait.', retryable: true });
-    await using _ = await openControlSocket({ count: () => Promise.reject(refusal) }, { ...options, path });
+    await using _ = await openControlSocket(() => ({ count: () => Promise.reject(refusal) }), {
+      ...options,
+      path,
+    });
     await expect(askAgent('count', signal, path)).rejects.toMatchObject({
       message: 'it is held',
       code: 'conflict',
@@ -38,13 +41,15 @@ describe('the control socket', () => {
   });
 
   it('is held by one agent at a time', async () => {
-    await using _ = await openControlSocket({}, { ...options, path });
-    await expect(openControlSocket({}, { ...options, path })).rejects.toMatchObject({ code: 'conflict' });
+    await using _ = await openControlSocket(() => ({}), { ...options, path });
+    await expect(openControlSocket(() => ({}), { ...options, path })).rejects.toMatchObject({
+      code: 'conflict',
+    });
   });
 
   it('takes the place of one that was killed', async () => {
     expect(await askAgent('count', signal, path)).toBeUndefined();
-    const first = await openControlSocket({ count: async () => 1 }, { ...options, path });
+    const first = await openControlSocket(() => ({ count: async () => 1 }), { ...options, path });
     await first[Symbol.asyncDispose]();
     const left = createServer();
     // A socket file that nobody listens on, as a killed process leaves it.
@@ -53,7 +58,7 @@ describe('the control socket', () => {
     await new Promise<void>((resolve) => left.close(() => resolve()));
     await rename(`${path}.kept`, path);
     expect(await askAgent('count', signal, path)).toBeUndefined();
-    await using _ = await openControlSocket({ count: async () => 2 }, { ...options, path });
+    await using _ = await openControlSocket(() => ({ count: async () => 2 }), { ...options, path });
     expect(await askAgent('count', signal, path)).toEqual({ answer: 2 });
   });
 });

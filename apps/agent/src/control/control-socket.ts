@@ -16,13 +16,13 @@ export type ControlCommands = Readonly<Record<string, () => Promise<unknown>>>;
  * @throws TacetError `conflict` while another agent listens.
  */
 export async function openControlSocket(
-  commands: ControlCommands,
+  commands: () => ControlCommands,
   { log, path = controlSocketPath }: { log: Logger; path?: string },
 ): Promise<AsyncDisposable> {
   const server = createServer((request, response) => void answer(request, response));
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const command = Object.entries(commands).find(([name]) => request.url === `/${name}`)?.[1];
     try {
+      const command = Object.entries(commands()).find(([name]) => request.url === `/${name}`)?.[1];
       if (request.method !== 'POST' || !command) {
         throw new TacetError(`this agent knows no ${request.url}`, { code: 'not-found' });
       }

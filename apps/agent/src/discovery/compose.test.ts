@@ -14,6 +14,9 @@ function container(name: string, labels: Record<string, string> = {}): EngineCon
     pid: 1,
     env: [],
     startedAt: 0,
+    exitCode: 0,
+    error: '',
+    restartCount: 0,
     command: [],
     mounts: [],
   };

@@ -1,5 +1,5 @@
 import type { PlannableService } from '@tacet/core';
-import type { ManifestService } from '@tacet/protocol';
+import type { ComposeProject, ManifestService } from '@tacet/protocol';
 import type { EngineContainer } from '../engine/engine.ts';
 
 /** Labels that Docker Compose v2 puts on every container (seen with Compose 2.26 and 2.32). */
@@ -8,6 +8,9 @@ const serviceLabel = 'com.docker.compose.service';
 const numberLabel = 'com.docker.compose.container-number';
 const dependsOnLabel = 'com.docker.compose.depends_on';
 const oneOffLabel = 'com.docker.compose.oneoff';
+const workingDirLabel = 'com.docker.compose.project.working_dir';
+const configFilesLabel = 'com.docker.compose.project.config_files';
+const envFilesLabel = 'com.docker.compose.project.environment_file';
 
 /** A container in its place. */
 export interface DiscoveredService {
@@ -59,8 +62,26 @@ export function manifestServices(services: readonly DiscoveredService[]): Manife
     state: container.state,
     health: container.health,
     restartPolicy: container.restartPolicy,
+    exitCode: container.state === 'exited' ? container.exitCode : null,
     dependsOn,
   }));
+}
+
+/** Where compose was told of each stack; the containers of a stack all say the same. */
+export function composeProjects(services: readonly DiscoveredService[]): ComposeProject[] {
+  const byStack = new Map<string, ComposeProject>();
+  for (const { stack, container } of services) {
+    const { labels } = container;
+    const workingDir = labels[workingDirLabel];
+    const configFiles = listOf(labels[configFilesLabel]);
+    if (labels[projectLabel] !== stack || workingDir === undefined || configFiles.length === 0) continue;
+    byStack.set(stack, { stack, workingDir, configFiles, envFiles: listOf(labels[envFilesLabel]) });
+  }
+  return [...byStack.values()];
+}
+
+function listOf(label: string | undefined): string[] {
+  return (label ?? '').split(',').filter((path) => path !== '');
 }
 
 function placeOf(container: EngineContainer): DiscoveredService {

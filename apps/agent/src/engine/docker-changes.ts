@@ -38,6 +38,8 @@ export async function* containerChanges(docker: Docker, signal: AbortSignal): As
   for (const end of ['end', 'close', 'error']) events.once(end, onEnd);
   signal.addEventListener('abort', onEnd, { once: true });
   try {
+    // What has changed until now nobody will be told of.
+    yield;
     for (;;) {
       await wake.promise;
       wake = deferred();

@@ -12,6 +12,7 @@ export function toEngineContainer(info: ContainerInspectInfo): EngineContainer {
   const { State: state, Config: config } = info;
   const health = healthSchema.safeParse(state.Health?.Status);
   const restartPolicy = restartPolicySchema.safeParse(info.HostConfig.RestartPolicy?.Name);
+  const address = addressOf(info);
   return {
     id: info.Id,
     name: info.Name.replace(/^\//, ''),
@@ -24,6 +25,9 @@ export function toEngineContainer(info: ContainerInspectInfo): EngineContainer {
     restartPolicy: restartPolicy.success ? restartPolicy.data : 'no',
     // Year 1 for one that never ran.
     startedAt: Math.max(0, Date.parse(state.StartedAt) || 0),
+    exitCode: state.ExitCode,
+    error: state.Error,
+    restartCount: info.RestartCount,
     pid: state.Pid,
     env: config.Env ?? [],
     command: [info.Path, ...info.Args],
@@ -33,7 +37,15 @@ export function toEngineContainer(info: ContainerInspectInfo): EngineContainer {
       target: mount.Destination,
       readOnly: !mount.RW,
     })),
+    ...(address !== undefined && { address }),
   };
+}
+
+/** In a network of its own it has an address there; without one (`host`) it is the guest's. */
+function addressOf({ HostConfig, NetworkSettings }: ContainerInspectInfo): string | undefined {
+  if (HostConfig.NetworkMode === 'host') return '127.0.0.1';
+  // Empty while it does not run. An old daemon may leave out the whole object.
+  return Object.values(NetworkSettings?.Networks ?? {}).find(({ IPAddress }) => IPAddress)?.IPAddress;
 }
 
 function toState(status: string): ContainerState {

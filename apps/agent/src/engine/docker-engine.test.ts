@@ -55,6 +55,16 @@ describe('the engine', () => {
     expect(await engine.version(soon())).toBe('26.1.5');
   });
 
+  it('names its storage driver, and is none the worse for not naming it', async () => {
+    const answers = [
+      '{"Driver":"overlayfs","DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]]}',
+      '{}',
+    ];
+    const engine = await daemonThat((_request, response) => response.end(answers.shift()));
+    expect(await engine.storageDriver(soon())).toBe('overlayfs');
+    expect(await engine.storageDriver(soon())).toBe('unknown');
+  });
+
   it('does not keep anybody waiting who has had enough, though it hangs', async () => {
     const engine = await daemonThat(() => undefined);
     const reason = new Error('enough');

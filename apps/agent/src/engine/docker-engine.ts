@@ -5,6 +5,7 @@ import { containerChanges } from './docker-changes.ts';
 import { toEngineContainer } from './docker-container.ts';
 import { engineMessage, statusOf, toTacetError } from './docker-errors.ts';
 import { runExec, startExec } from './docker-exec.ts';
+import { joinNetworksOfToday } from './docker-networks.ts';
 import { DockerExecSession } from './docker-session.ts';
 import type { Engine, EngineContainer, ExecRequest, ExecResult, ExecSession } from './engine.ts';
 
@@ -22,6 +23,14 @@ export class DockerEngine implements Engine {
     return await this.#call('asking for its version', signal, async () => {
       const { Version: version } = await orAborted(this.#docker.version(), signal);
       return version;
+    });
+  }
+
+  async storageDriver(signal: AbortSignal): Promise<string> {
+    return await this.#call('asking for its storage driver', signal, async () => {
+      const info: unknown = await orAborted(this.#docker.info(), signal);
+      const isNamed = typeof info === 'object' && info !== null && 'Driver' in info;
+      return isNamed && typeof info.Driver === 'string' ? info.Driver : 'unknown';
     });
   }
 
@@ -56,6 +65,12 @@ export class DockerEngine implements Engine {
   async setRestartPolicy(containerId: string, policy: RestartPolicy, signal: AbortSignal): Promise<void> {
     await this.#act('update', containerId, signal, (container) =>
       container.update({ RestartPolicy: { Name: policy }, abortSignal: signal }),
+    );
+  }
+
+  async reconnect(containerId: string, signal: AbortSignal): Promise<void> {
+    await this.#call(`joining ${short(containerId)} to its networks`, signal, () =>
+      joinNetworksOfToday(this.#docker, containerId, signal),
     );
   }
 

@@ -12,6 +12,12 @@ export interface EngineContainer {
   restartPolicy: RestartPolicy;
   /** By the guest's wall clock, epoch milliseconds; 0 when never. */
   startedAt: number;
+  /** Of its last end; 0 while it runs. */
+  exitCode: number;
+  /** Why its last start failed, in the engine's words; empty where it did not. */
+  error: string;
+  /** How often the engine has started it again by itself. */
+  restartCount: number;
   /** Of its first process, in the guest's PID namespace; 0 when not running. */
   pid: number;
   /** `NAME=value`, image defaults included. May hold credentials: never logged. */
@@ -19,6 +25,8 @@ export interface EngineContainer {
   /** Entry point and arguments, as started. May hold credentials: never logged. */
   command: readonly string[];
   mounts: readonly EngineMount[];
+  /** Where the guest reaches it; absent where it has no network of its own, or does not run. */
+  address?: string;
 }
 
 /** What of the guest is mounted into a container. */
@@ -63,6 +71,8 @@ export interface ExecSession extends AsyncDisposable {
  */
 export interface Engine {
   version(signal: AbortSignal): Promise<string>;
+  /** As `docker info` names it: `overlay2`, `overlayfs`, `vfs`, … */
+  storageDriver(signal: AbortSignal): Promise<string>;
   /** All containers, the stopped ones included. */
   containers(signal: AbortSignal): Promise<EngineContainer[]>;
   start(containerId: string, signal: AbortSignal): Promise<void>;
@@ -71,8 +81,13 @@ export interface Engine {
   pause(containerId: string, signal: AbortSignal): Promise<void>;
   unpause(containerId: string, signal: AbortSignal): Promise<void>;
   setRestartPolicy(containerId: string, policy: RestartPolicy, signal: AbortSignal): Promise<void>;
+  /**
+   * Joins a container that does not run to the networks of today by the names of those that it was in: a
+   * network that was removed and made again has another id.
+   */
+  reconnect(containerId: string, signal: AbortSignal): Promise<void>;
   exec(containerId: string, request: ExecRequest, signal: AbortSignal): Promise<ExecResult>;
   openSession(containerId: string, request: ExecRequest, signal: AbortSignal): Promise<ExecSession>;
-  /** Yields whenever a container changed. Ends by throwing when the daemon goes away, or on abort. */
+  /** Yields once it listens, and whenever a container changed. Ends by throwing when the daemon goes away, or on abort. */
   changes(signal: AbortSignal): AsyncIterable<void>;
 }

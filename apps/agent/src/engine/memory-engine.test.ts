@@ -108,7 +108,9 @@ describe('a simulated health check', () => {
     await engine.stop(engine.idOf('db'), 0, never);
     await engine.start(engine.idOf('db'), never);
     expect(await health()).toBe('starting');
-    const change = engine.changes(never).next();
+    const changes = engine.changes(never);
+    expect((await changes.next()).done).toBe(false);
+    const change = changes.next();
     await clock.advance(3_000);
     await change;
     expect(await health()).toBe('healthy');

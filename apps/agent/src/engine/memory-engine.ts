@@ -31,6 +31,8 @@ export class MemoryEngine implements Engine {
   readonly #containers: Map<string, MemoryContainer>;
   readonly #waiting = new Set<() => void>();
   #nextPid = 5000;
+  #changeCount = 0;
+  #life = 0;
 
   constructor(options: { containers: readonly MemoryContainerSpec[]; clock?: Clock }) {
     this.#clock = options.clock ?? systemClock;
@@ -58,6 +60,27 @@ export class MemoryEngine implements Engine {
 
   capture(): EngineCapture {
     return structuredClone({ containers: [...this.#containers.values()] });
+  }
+
+  /**
+   * The daemon ends, and with it what it runs; nobody is answered. @returns its next start, after which it takes
+   * `stoppedByHand` for stopped by somebody.
+   */
+  goAway(stoppedByHand: readonly string[] = []): () => void {
+    const effect = new TacetError('the daemon is gone', { code: 'engine-unreachable', retryable: true });
+    const calls = ['version', 'containers', 'start', 'changes'] as const;
+    const ends = calls.map((call) => this.inject({ call, effect }));
+    this.#life += 1;
+    this.#changed();
+    return () => {
+      for (const end of ends) end();
+      for (const [id, container] of this.#containers) {
+        const manuallyStopped = container.manuallyStopped || stoppedByHand.includes(id);
+        const before = { ...container, manuallyStopped };
+        this.#containers.set(id, afterRestart(before, (this.#nextPid += 1), this.#clock.now()));
+      }
+      this.#changed();
+    };
   }
 
   inject(fault: MemoryFault): () => void {
@@ -118,6 +141,11 @@ export class MemoryEngine implements Engine {
     return '26.1.5-memory';
   }
 
+  async storageDriver(signal: AbortSignal): Promise<string> {
+    await this.faults.before('version', undefined, signal);
+    return 'overlay2';
+  }
+
   async containers(signal: AbortSignal): Promise<EngineContainer[]> {
     await this.faults.before('containers', undefined, signal);
     return [...this.#containers.values()].map((container) => ({
@@ -129,6 +157,9 @@ export class MemoryEngine implements Engine {
       health: healthOf(container, this.#clock.now()),
       restartPolicy: container.restartPolicy,
       startedAt: container.startedAt,
+      exitCode: 0,
+      error: '',
+      restartCount: 0,
       pid: container.pid,
       env: [...container.env],
       command: [...container.command],
@@ -186,6 +217,11 @@ export class MemoryEngine implements Engine {
     this.#changed();
   }
 
+  async reconnect(containerId: string, signal: AbortSignal): Promise<void> {
+    await this.faults.before('reconnect', containerId, signal);
+    this.#get(containerId);
+  }
+
   async exec(containerId: string, request: ExecRequest, signal: AbortSignal): Promise<ExecResult> {
     await this.faults.before('exec', containerId, signal);
     const container = this.#running(containerId);
@@ -211,14 +247,19 @@ export class MemoryEngine implements Engine {
 
   async *changes(signal: AbortSignal): AsyncGenerator<void> {
     await this.faults.before('changes', undefined, signal);
+    let seen = this.#changeCount;
+    const life = this.#life;
+    yield;
     for (;;) {
       const { promise, resolve } = deferred();
       this.#waiting.add(resolve);
       try {
-        await orAborted(promise, signal);
+        if (seen === this.#changeCount) await orAborted(promise, signal);
       } finally {
         this.#waiting.delete(resolve);
       }
+      seen = this.#changeCount;
+      if (life !== this.#life) throw refused('the daemon is gone');
       yield;
     }
   }
@@ -259,6 +300,7 @@ export class MemoryEngine implements Engine {
   }
 
   #changed(): void {
+    this.#changeCount += 1;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const wake of waiting) wake();

@@ -8,6 +8,7 @@ export type MemoryCall =
   | 'pause'
   | 'unpause'
   | 'setRestartPolicy'
+  | 'reconnect'
   | 'exec'
   | 'openSession'
   | 'ask'

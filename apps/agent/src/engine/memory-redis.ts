@@ -110,6 +110,7 @@ export class MemoryRedisSession implements ExecSession {
           'rdb_last_bgsave_status:ok',
           'rdb_last_bgsave_time_sec:-1',
           `rdb_changes_since_last_save:${container.written.length - container.durable}`,
+          ...(container.written.length > 0 ? [`db0:keys=${container.written.length},expires=0`] : []),
         ];
       case 'CONFIG':
         return ['save', container.persistence === 'none' ? '' : '3600 1 300 100'];

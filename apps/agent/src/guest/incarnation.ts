@@ -7,8 +7,8 @@ import type { Incarnation } from '@tacet/protocol';
 export interface RootFacts {
   /** `/proc/self/mountinfo`. */
   mountinfo: string;
-  /** `/sys/block/loopN/loop/backing_file` of the root's loop device. */
-  backingFile: string | null;
+  /** What is behind the root's block device, by sysfs: see {@link nameInSysfs}. */
+  deviceName: string | null;
   /** `/proc/1/attr/current`. */
   appArmorLabel: string | null;
 }
@@ -23,13 +23,12 @@ const diskName = /(?:subvol|vm)(--?)(\d+)\1disk\1\d+/g;
 const appArmorName = /^lxc-(\d+)_</;
 
 /**
- * The guest's VMID as Proxmox VE names its disk; null where nothing names it (Ceph's `/dev/rbd0` without
- * AppArmor). Neither can be copied with the disk: that is what tells a restored copy from its original.
+ * The guest's VMID as Proxmox VE names its disk; null where nothing names it. Neither can be copied with the disk: that is what tells a restored copy from its original.
  */
 export function vmidOf(facts: RootFacts): number | null {
   const root = rootMount(facts.mountinfo);
   const named =
-    lastDiskName(root?.root) ?? lastDiskName(root?.source) ?? lastDiskName(facts.backingFile ?? undefined);
+    lastDiskName(root?.root) ?? lastDiskName(root?.source) ?? lastDiskName(facts.deviceName ?? undefined);
   const vmid = Number(named ?? appArmorName.exec(facts.appArmorLabel ?? '')?.[1]);
   return Number.isInteger(vmid) && vmid >= 100 ? vmid : null;
 }
@@ -41,6 +40,18 @@ export function rootMount(mountinfo: string): { root: string; source: string } |
   const source = fields?.[fields.indexOf('-') + 2];
   const root = fields?.[3];
   return root === undefined || source === undefined ? undefined : { root, source };
+}
+
+/**
+ * Where sysfs has the name of a device whose own says nothing: the file behind a loop device, the device
+ * mapper's name, the image of a Ceph RBD (Linux, Documentation/ABI: sysfs-block-loop, sysfs-block-dm,
+ * sysfs-bus-rbd).
+ */
+export function nameInSysfs(source: string): string | undefined {
+  const [, kind, number] = /^\/dev\/(loop|dm-|rbd)(\d+)/.exec(source) ?? [];
+  if (kind === 'loop') return `sys/block/loop${number}/loop/backing_file`;
+  if (kind === 'dm-') return `sys/block/dm-${number}/dm/name`;
+  return kind === 'rbd' ? `sys/bus/rbd/devices/${number}/name` : undefined;
 }
 
 function lastDiskName(text: string | undefined): string | undefined {
@@ -66,15 +77,15 @@ export async function readBootId(root = '/'): Promise<string> {
 
 export async function readIncarnation(root = '/'): Promise<Incarnation> {
   const mountinfo = await readFile(join(root, 'proc/self/mountinfo'), 'utf8');
-  const loop = /^\/dev\/(loop\d+)$/.exec(rootMount(mountinfo)?.source ?? '')?.[1];
-  const [backingFile, appArmorLabel, machineId, interfaces] = await Promise.all([
-    loop === undefined ? null : readIfThere(join(root, 'sys/block', loop, 'loop/backing_file')),
+  const named = nameInSysfs(rootMount(mountinfo)?.source ?? '');
+  const [deviceName, appArmorLabel, machineId, interfaces] = await Promise.all([
+    named === undefined ? null : readIfThere(join(root, named)),
     readIfThere(join(root, 'proc/1/attr/current')),
     readIfThere(join(root, 'etc/machine-id')),
     readInterfaces(join(root, 'sys/class/net')),
   ]);
   return {
-    vmid: vmidOf({ mountinfo, backingFile, appArmorLabel }),
+    vmid: vmidOf({ mountinfo, deviceName, appArmorLabel }),
     macs: macsOf(interfaces),
     machineId: machineId?.trim() ?? '',
     hostname: hostname(),

@@ -1,18 +1,19 @@
-import type { Manifest, QuiesceState } from '@tacet/protocol';
+import type { Manifest, ManifestService, QuiesceState } from '@tacet/protocol';
 import { describe, expect, it } from 'vitest';
 import type { Recovery } from '../quiesce/recovery.ts';
-import { type FoundOnStart, whyHeal } from './heal-decision.ts';
+import { decideHeal, type FoundOnStart } from './heal-decision.ts';
 import type { HealRecord } from './heal-record.ts';
 
 const manifest: Manifest = {
-  version: 1,
+  version: 3,
   operationId: 'op',
-  takenAt: 0,
+  takenAt: 10,
   bootId: 'boot-of-the-backup',
   incarnation: { vmid: 101, macs: [], machineId: 'm', hostname: 'h' },
   agentVersion: '0',
   engineVersion: '26',
   services: [],
+  projects: [],
 };
 
 const record: HealRecord = {
@@ -23,10 +24,12 @@ const record: HealRecord = {
   startedAt: 1,
   finishedAt: null,
   findings: [],
+  postRestored: [],
 };
 
 const found = (more: Partial<FoundOnStart> & { vmid?: number | null } = {}): FoundOnStart => ({
   manifest,
+  standing: undefined,
   record: null,
   bootId: 'boot-of-today',
   incarnation: { ...manifest.incarnation, vmid: more.vmid === undefined ? 101 : more.vmid },
@@ -70,7 +73,11 @@ describe('a guest is healed', () => {
       owes('held'),
     ],
   ])('%s', (_when, at, recovery) => {
-    expect(whyHeal(at, recovery)).toMatch(/\w/);
+    expect(decideHeal(at, recovery)).toMatchObject({
+      kind: 'restore',
+      manifest,
+      because: expect.any(String),
+    });
   });
 });
 
@@ -83,6 +90,51 @@ describe('a guest is left alone', () => {
     ['when what was held is of another operation than the manifest', found(), owes('held', 'another')],
     ['when nobody knows its VMID and nothing was held', found({ vmid: null }), idle],
   ])('%s', (_when, at, recovery) => {
-    expect(whyHeal(at, recovery)).toBeUndefined();
+    expect(decideHeal(at, recovery)).toBeUndefined();
+  });
+});
+
+describe('what was last looked at', () => {
+  const service: ManifestService = {
+    stack: 'shop',
+    service: 'db',
+    containerId: 'c1',
+    containerName: 'shop-db-1',
+    image: 'postgres',
+    state: 'running',
+    health: 'none',
+    restartPolicy: 'always',
+    exitCode: null,
+    dependsOn: [],
+  };
+  const without: ManifestService = { ...service, service: 'web', containerId: 'c2', restartPolicy: 'no' };
+  const standing: Manifest = {
+    ...manifest,
+    takenAt: 20,
+    operationId: 'standing-1',
+    services: [service, without],
+  };
+
+  it('comes back after a plain reboot, as far as the engine should have brought it back', () => {
+    const order = decideHeal(found({ standing }), idle);
+    expect(order).toMatchObject({ kind: 'reboot' });
+    expect(order?.manifest.services).toEqual([service]);
+  });
+
+  it('comes back whole in a copy of a backup that nobody held for', () => {
+    const order = decideHeal(found({ standing, vmid: 201 }), idle);
+    expect(order).toMatchObject({ kind: 'restore', manifest: standing });
+  });
+
+  it('does not count against what the backup says that was taken while held', () => {
+    const older = { ...standing, takenAt: 5 };
+    expect(decideHeal(found({ standing: older, vmid: 201 }), owes('held'))).toMatchObject({ manifest });
+    expect(decideHeal(found({ standing }), owes('held'))).toMatchObject({ kind: 'restore', manifest });
+  });
+
+  it('is of no use in the boot that wrote it, and a healed copy is not healed again by an old manifest', () => {
+    const bootId = 'boot-of-today';
+    const own = { ...standing, bootId, incarnation: { ...standing.incarnation, vmid: 201 } };
+    expect(decideHeal(found({ standing: own, vmid: 201 }), idle)).toBeUndefined();
   });
 });

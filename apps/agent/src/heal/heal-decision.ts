@@ -5,9 +5,42 @@ import type { HealRecord } from './heal-record.ts';
 /** What is found on the disk at the agent's start, before anything of it is changed. */
 export interface FoundOnStart {
   manifest: Manifest | undefined;
+  /** What ran when an agent on this disk last looked. */
+  standing: Manifest | undefined;
   record: HealRecord | null;
   bootId: string;
   incarnation: Incarnation;
+}
+
+/** Towards what is healed, and why. */
+export interface HealOrder {
+  /**
+   * `restore` brings back what ran, whatever it takes; `reboot` and `engine-return` only what should have come
+   * back by itself and has not.
+   */
+  kind: 'restore' | 'reboot' | 'engine-return';
+  manifest: Manifest;
+  because: string;
+}
+
+/** After the recovery has said what was owed; undefined where nothing is to be healed. */
+export function decideHeal(found: FoundOnStart, recovery: Recovery): HealOrder | undefined {
+  const { manifest, standing, bootId, incarnation } = found;
+  const because = whyHeal(found, recovery);
+  if (because !== undefined && manifest) return { kind: 'restore', manifest, because };
+  if (!standing || standing.bootId === bootId) return undefined;
+  const before = standing.incarnation.vmid;
+  if (isOtherGuest(standing, incarnation)) {
+    const copy = `this is a restored copy: guest ${before} was last looked at, this is ${incarnation.vmid}`;
+    return { kind: 'restore', manifest: standing, because: copy };
+  }
+  return { kind: 'reboot', manifest: returning(standing), because: 'the guest was started again' };
+}
+
+/** What the engine should bring back by itself. What has no restart policy is the operator's to start. */
+export function returning(standing: Manifest): Manifest {
+  const services = standing.services.filter(({ restartPolicy }) => restartPolicy !== 'no');
+  return { ...standing, services };
 }
 
 /**
@@ -22,7 +55,7 @@ export function healCandidate(found: FoundOnStart): Manifest | undefined {
 
 /**
  * Why a candidate must be healed; undefined where it need not. A plain reboot with an idle journal need not:
- * there the engine's restart policies are what the operator wants.
+ * there it is old, and the engine's restart policies are what the operator wants.
  */
 export function whyHeal(found: FoundOnStart, recovery: Recovery): string | undefined {
   const { incarnation } = found;
@@ -31,7 +64,9 @@ export function whyHeal(found: FoundOnStart, recovery: Recovery): string | undef
   const begun = recordOfThisCopy(found);
   if (begun) return begun.because;
   const before = manifest.incarnation.vmid;
-  if (before !== null && incarnation.vmid !== null && before !== incarnation.vmid) {
+  // What an agent has looked at since is the newer word: a backup that was made without one, or a copy of old.
+  const isNewest = found.standing === undefined || found.standing.takenAt <= manifest.takenAt;
+  if (isNewest && isOtherGuest(manifest, incarnation)) {
     return `this is a restored copy: guest ${before} wrote the manifest, this is ${incarnation.vmid}`;
   }
   switch (recovery.kind) {
@@ -44,6 +79,10 @@ export function whyHeal(found: FoundOnStart, recovery: Recovery): string | undef
     case 'nothing-owed':
       return undefined;
   }
+}
+
+function isOtherGuest({ incarnation: { vmid: before } }: Manifest, { vmid }: Incarnation): boolean {
+  return before !== null && vmid !== null && before !== vmid;
 }
 
 /** What this very copy has done about the newest manifest: the record of the original does not count. */

@@ -1,9 +1,10 @@
 import type { Manifest, ManifestService } from '@tacet/protocol';
-import { ManualClock, silentLogger } from '@tacet/runtime';
+import { ManualClock, silentLogger, TacetError } from '@tacet/runtime';
 import { describe, expect, it } from 'vitest';
 import { discover, manifestServices } from '../discovery/compose.ts';
 import type { MemoryContainerSpec } from '../memory.ts';
-import { MemoryEngine } from '../memory.ts';
+import { MemoryEngine, MemoryGuestHost } from '../memory.ts';
+import type { GuestRepairs } from '../guest/guest-repairs.ts';
 import { EventLog } from '../session/event-log.ts';
 import { Wakeup } from '../wakeup.ts';
 import { heal, type HealRound } from './heal-loop.ts';
@@ -20,7 +21,7 @@ async function restored(
   const services = manifestServices(discover(await original.containers(soon())));
   change(services);
   const manifest: Manifest = {
-    version: 1,
+    version: 3,
     operationId: 'op',
     takenAt: 0,
     bootId: 'boot',
@@ -28,11 +29,19 @@ async function restored(
     agentVersion: '0',
     engineVersion: '26',
     services,
+    projects: [],
   };
   return { clock, engine: MemoryEngine.fromCapture(original.capture(), { clock }), manifest };
 }
 
-function startHeal({ clock, engine, manifest }: Awaited<ReturnType<typeof restored>>) {
+function startHeal(
+  { clock, engine, manifest }: Awaited<ReturnType<typeof restored>>,
+  repairs?: GuestRepairs,
+) {
+  const postRestored = new Set<string>();
+  const policy = { missingRestartPolicy: 'unless-stopped', restore: { postRestored } } as const;
+  const held = { is: false };
+  const wakeup = new Wakeup(clock);
   const events = new EventLog({ clock, log: silentLogger });
   const rounds: HealRound[] = [];
   const stop = new AbortController();
@@ -42,16 +51,23 @@ function startHeal({ clock, engine, manifest }: Awaited<ReturnType<typeof restor
       manifest,
       clock,
       events,
-      policy: { missingRestartPolicy: 'unless-stopped' },
+      policy: () => policy,
+      mayStartEngine: true,
+      isHeld: () => held.is,
+      host: new MemoryGuestHost({ engine }),
+      repairs,
       journal: { recordRestartPolicyChange: async () => undefined },
-      wakeup: new Wakeup(clock),
+      wakeup,
       log: silentLogger,
       onRound: (round) => rounds.push(round),
+      onDone: async ({ kind, containerId }) => {
+        if (kind === 'run-command') postRestored.add(containerId);
+      },
     },
     stop.signal,
   );
   const messages = () => events.pending(0).map(({ event }) => `${event.type}: ${event.message}`);
-  return { healed, rounds, messages, stop };
+  return { healed, rounds, messages, stop, held };
 }
 
 const db: MemoryContainerSpec = { stack: 'shop', service: 'db', image: 'postgres:17' };
@@ -87,7 +103,8 @@ describe('heal', () => {
     await guest.clock.advance(20 * 60_000);
     const findings = await healed;
     expect(findings).toMatchObject([{ stack: 'shop', service: 'web' }]);
-    expect(findings[0]?.because).toContain('start was tried 10 times');
+    expect(findings[0]?.because).toBe('start was tried 10 times: port is already allocated');
+    expect(messages().filter((message) => message.startsWith('heal.backing-off'))).toHaveLength(8);
     expect(messages().filter((message) => message.startsWith('heal.step-failed'))).toHaveLength(10);
   });
 
@@ -139,5 +156,100 @@ describe('heal', () => {
     const { healed } = startHeal(guest);
     await guest.clock.advance(120_000);
     expect(await healed).toEqual([]);
+  });
+
+  it('leaves a guest alone while it is held', async () => {
+    const guest = await restored([db]);
+    const { healed, held } = startHeal(guest);
+    held.is = true;
+    await guest.clock.advance(10_000);
+    // What began before goes on; nothing new does.
+    await guest.engine.pause(guest.engine.idOf('shop/db'), soon());
+    await guest.clock.advance(60_000);
+    expect((await guest.engine.containers(soon()))[0]?.state).toBe('paused');
+    held.is = false;
+    await guest.clock.advance(10_000);
+    expect(await healed).toEqual([]);
+    expect((await guest.engine.containers(soon()))[0]?.state).toBe('running');
+  });
+
+  it('does not let what takes long keep others waiting', async () => {
+    const guest = await restored([db, { stack: 'shop', service: 'web', image: 'nginx' }]);
+    guest.engine.inject({
+      call: 'start',
+      containerId: guest.engine.idOf('shop/db'),
+      effect: 'hang',
+      times: 1,
+    });
+    const { healed, messages } = startHeal(guest);
+    await guest.clock.advance(3_000);
+    expect(messages().some((message) => message.includes('started shop/web'))).toBe(true);
+    await guest.clock.advance(120_000);
+    expect(await healed).toEqual([]);
+  });
+
+  it('gives up what needs something that is gone, instead of waiting for it', async () => {
+    const guest = await restored([db, { stack: 'shop', service: 'app', image: 'app', dependsOn: ['db'] }]);
+    guest.engine.remove(guest.engine.idOf('shop/db'));
+    const { healed } = startHeal(guest);
+    await guest.clock.advance(5_000);
+    expect((await healed).map(({ service }) => service).toSorted()).toEqual(['app', 'db']);
+  });
+
+  it('asks for the engine once it had time to come by itself', async () => {
+    const guest = await restored([db]);
+    const comeUp = guest.engine.inject({ call: 'containers', effect: new Error('connect ENOENT') });
+    const asked: string[] = [];
+    const { healed } = startHeal(guest, {
+      startEngine: async () => {
+        asked.push('engine');
+        comeUp();
+      },
+      composeUp: async () => undefined,
+    });
+    await guest.clock.advance(15_000);
+    expect(asked).toEqual([]);
+    await guest.clock.advance(30_000);
+    expect(await healed).toEqual([]);
+    expect(asked).toEqual(['engine']);
+  });
+
+  it('says at once what no other try would change', async () => {
+    const guest = await restored([db]);
+    guest.manifest.projects.push({
+      stack: 'shop',
+      workingDir: '/opt/shop',
+      configFiles: ['/opt/shop/compose.yaml'],
+      envFiles: [],
+    });
+    guest.engine.remove(guest.engine.idOf('shop/db'));
+    const gone = new TacetError('compose.yaml is not in this guest', {
+      code: 'not-found',
+      hint: 'Put it back.',
+    });
+    const { healed } = startHeal(guest, {
+      startEngine: async () => undefined,
+      composeUp: () => Promise.reject(gone),
+    });
+    await guest.clock.advance(5_000);
+    expect(await healed).toEqual([
+      {
+        stack: 'shop',
+        service: 'db',
+        because: 'compose-up was tried once: compose.yaml is not in this guest (Put it back.)',
+      },
+    ]);
+  });
+
+  it('runs a post-restore command until it succeeds, and then no more', async () => {
+    const label = { 'tacet.post-restore.exec': 'redis-cli ping' };
+    const guest = await restored([{ stack: 'shop', service: 'cache', image: 'redis:8', labels: label }]);
+    guest.engine.inject({ call: 'exec', effect: new Error('not yet'), times: 1 });
+    const { healed, messages } = startHeal(guest);
+    await guest.clock.advance(30_000);
+    expect(await healed).toEqual([]);
+    expect(messages().filter((message) => message.includes('post-restore'))).toEqual([
+      'heal.step: ran the post-restore command of shop/cache: its label asks for it after a restore',
+    ]);
   });
 });

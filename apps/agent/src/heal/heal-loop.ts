@@ -1,21 +1,27 @@
-import { type HealPlan, type HealPolicy, type HealStep, planHeal } from '@tacet/core';
+import type { HealPlan, HealPolicy, HealStep } from '@tacet/core';
 import type { Manifest } from '@tacet/protocol';
-import { describeError, type Logger, runWithin } from '@tacet/runtime';
+import { describeError, TacetError } from '@tacet/runtime';
 import type { EventLog } from '../session/event-log.ts';
 import type { Wakeup } from '../wakeup.ts';
 import type { HealFinding } from './heal-record.ts';
-import { describeStep, doStep, type StepContext } from './heal-steps.ts';
 import { HealTracker } from './heal-tracker.ts';
-import { rebind } from './rebind.ts';
+import { type Observation, observe } from './observe.ts';
+import { describeStep, repair, type StepContext } from './repairs/repair.ts';
 
 export interface HealLoopOptions extends StepContext {
   manifest: Manifest;
-  policy: HealPolicy;
+  /** Asked in each round: what was done in one need not be done in the next. */
+  policy: () => HealPolicy;
+  /** Whether the engine may be started where it does not run: not while somebody may have stopped it. */
+  mayStartEngine: boolean;
+  /** While a backup holds the guest nothing is touched. */
+  isHeld: () => boolean;
   events: EventLog;
   wakeup: Wakeup;
-  log: Logger;
   /** Told of each round's plan: what is still to come, and what cannot be brought back. */
   onRound: (round: HealRound) => void;
+  /** Told of each step that has succeeded, before the next round. */
+  onDone: (step: HealStep) => Promise<void>;
 }
 
 export interface HealRound {
@@ -24,98 +30,150 @@ export interface HealRound {
   isIncomplete: boolean;
 }
 
-const stepsPerRound = 8;
-const observeMs = 15_000;
-/** The pause of a round that had nothing to do, unless the engine reports a change. */
+const stepsAtOnce = 8;
+/** The pause of a round that had nothing to do, unless something changes: a change that was not reported. */
 const idleRoundMs = 2_000;
+/** Asking a socket where nobody listens costs next to nothing. */
+const engineRoundMs = 250;
 /** What has not come back by then is a finding. Long enough for a database that replays its log. */
 const giveUpAfterMs = 60 * 60_000;
 
 /**
- * Observe, plan, step, and again, until nothing is left to do. Each container is retried with growing pauses
- * and not for ever; an engine that does not answer is waited for.
+ * Observe, plan, step, and again, until nothing is left to do. Steps go on while others are planned: what
+ * takes long keeps nobody waiting that does not depend on it. Each is retried with growing pauses and not for
+ * ever; an engine that does not answer is waited for.
  *
  * @returns what could not be brought back.
  */
 export async function heal(options: HealLoopOptions, signal: AbortSignal): Promise<HealFinding[]> {
-  const { clock, wakeup, onRound } = options;
-  const tracker = new HealTracker();
+  const { clock, wakeup, onRound, isHeld } = options;
+  const run = new HealRun(options);
   const endsAt = clock.monotonicMs() + giveUpAfterMs;
-  for (;;) {
-    signal.throwIfAborted();
-    const round = await observe(options, tracker, signal);
-    onRound(round);
-    const { plan } = round;
-    if (plan.steps.length === 0 && plan.waiting.length === 0) return plan.findings;
-    if (clock.monotonicMs() >= endsAt)
-      return [...plan.findings, ...plan.waiting, ...plan.steps].map(asFinding);
-    const now = plan.steps.slice(0, stepsPerRound);
-    await Promise.all(now.map((step) => attempt(step, options, tracker, signal)));
-    if (now.length === 0) await wakeup.wait(idleRoundMs, signal);
-  }
-}
-
-async function observe(
-  { engine, manifest, policy, clock, log }: HealLoopOptions,
-  tracker: HealTracker,
-  signal: AbortSignal,
-): Promise<HealRound> {
   try {
-    const containers = await runWithin(
-      signal,
-      observeMs,
-      'listing the containers',
-      (within) => engine.containers(within),
-      {
-        clock,
-      },
-    );
-    const observed = containers.map(({ id, state, health, restartPolicy }) => ({
-      containerId: id,
-      state,
-      health,
-      restartPolicy,
-    }));
-    const bound = rebind(manifest, containers);
-    const plan = tracker.admit(planHeal(bound, observed, policy), bound.services, clock.monotonicMs());
-    const runs = new Set(
-      observed.filter(({ state }) => state === 'running').map(({ containerId }) => containerId),
-    );
-    const due = new Set([...plan.steps, ...plan.waiting].map(nameOf));
-    return {
-      plan,
-      isIncomplete: bound.services.some((one) => due.has(nameOf(one)) && !runs.has(one.containerId)),
-    };
-  } catch (error) {
-    signal.throwIfAborted();
-    log.warn('heal waits for the engine', { error });
-    const because = `the engine does not answer: ${describeError(error)}`;
-    const plan = { steps: [], waiting: [{ stack: '', service: '', because }], findings: [] };
-    return { plan, isIncomplete: true };
-  }
-}
-
-async function attempt(
-  step: HealStep,
-  options: HealLoopOptions,
-  tracker: HealTracker,
-  signal: AbortSignal,
-): Promise<void> {
-  const { events, clock } = options;
-  const data = { ...step };
-  try {
-    await doStep(step, options, signal);
-    events.emit('heal.step', describeStep(step), data);
-  } catch (error) {
-    signal.throwIfAborted();
-    const why = describeError(error);
-    events.emit('heal.step-failed', `${step.kind} of ${step.stack}/${step.service} failed: ${why}`, {
-      ...data,
-      error: why,
-    });
+    for (;;) {
+      signal.throwIfAborted();
+      if (isHeld()) {
+        await wakeup.wait(idleRoundMs, signal);
+        continue;
+      }
+      const { round, isEngineUp } = await run.look(signal);
+      const { plan } = round;
+      onRound(round);
+      if (!run.isBusy && plan.steps.length === 0 && plan.waiting.length === 0) return plan.findings;
+      if (clock.monotonicMs() >= endsAt)
+        return [...plan.findings, ...plan.waiting, ...plan.steps].map(asFinding);
+      run.begin(plan.steps, signal);
+      await wakeup.wait(isEngineUp ? run.idleMs() : engineRoundMs, signal);
+    }
   } finally {
-    tracker.attempted(step, clock.monotonicMs());
+    await run.ended();
   }
+}
+
+/** What is under way in one heal. */
+class HealRun {
+  readonly #options: HealLoopOptions;
+  readonly #tracker = new HealTracker();
+  /** By what must not be stepped on meanwhile: a service, or the stack that compose works on. */
+  readonly #underWay = new Map<string, Promise<void>>();
+  readonly #told = new Set<string>();
+
+  constructor(options: HealLoopOptions) {
+    this.#options = options;
+  }
+
+  get isBusy(): boolean {
+    return this.#underWay.size > 0;
+  }
+
+  async look(signal: AbortSignal): Promise<{ round: HealRound; isEngineUp: boolean }> {
+    const { manifest, policy, clock } = this.#options;
+    const seen = await observe(this.#options, manifest, policy(), signal);
+    const plan = this.#tracker.admit(this.#allowed(seen), seen.manifest.services, clock.monotonicMs());
+    for (const { stack, service, because, giveUpAfterMs: limit } of plan.waiting) {
+      if (limit !== undefined) this.#tell(stack, service, because);
+    }
+    const due = new Set([...plan.steps, ...plan.waiting].map(nameOf));
+    const isIncomplete =
+      !seen.isEngineUp ||
+      seen.manifest.services.some((one) => due.has(nameOf(one)) && !seen.running.has(one.containerId));
+    return { round: { plan, isIncomplete }, isEngineUp: seen.isEngineUp };
+  }
+
+  /** Starts what may be started now. None rejects but by abort, which {@link ended} waits for. */
+  begin(steps: readonly HealStep[], signal: AbortSignal): void {
+    for (const step of steps) {
+      const key = exclusionOf(step);
+      if (this.#underWay.size >= stepsAtOnce) return;
+      if (this.#underWay.has(key)) continue;
+      const done = this.#attempt(step, signal).finally(() => {
+        this.#underWay.delete(key);
+        this.#options.wakeup.notify();
+      });
+      this.#underWay.set(key, done);
+      // Its end is waited for; until then nobody may look at its rejection.
+      done.catch(() => undefined);
+    }
+  }
+
+  idleMs(): number {
+    return Math.max(0, Math.min(idleRoundMs, this.#tracker.dueAt - this.#options.clock.monotonicMs()));
+  }
+
+  async ended(): Promise<void> {
+    await Promise.allSettled(this.#underWay.values());
+  }
+
+  #allowed({ plan, isEngineUp }: Observation): HealPlan {
+    const { mayStartEngine, repairs } = this.#options;
+    if (isEngineUp || (mayStartEngine && repairs)) return plan;
+    const waiting = plan.steps.map(asFinding);
+    return { ...plan, steps: [], waiting };
+  }
+
+  async #attempt(step: HealStep, signal: AbortSignal): Promise<void> {
+    const { events, clock, onDone } = this.#options;
+    const data = { ...step };
+    let failure: { error: string; isFinal: boolean } | undefined;
+    try {
+      await repair(step, this.#options, signal);
+      events.emit('heal.step', describeStep(step), data);
+      await onDone(step);
+    } catch (error) {
+      signal.throwIfAborted();
+      failure = { error: describeFailure(error), isFinal: TacetError.is(error, 'not-found') };
+      const what = `${step.kind} of ${nameOf(step)} failed: ${failure.error}`;
+      events.emit('heal.step-failed', what, { ...data, error: failure.error });
+    }
+    const { count, pauseMs, isFinal } = this.#tracker.attempted(step, clock.monotonicMs(), failure);
+    if (count < 2 || isFinal) return;
+    const what = `${step.kind} of ${nameOf(step)} was tried ${count} times: not again for ${pauseMs} ms`;
+    events.emit('heal.backing-off', what, { ...data, count, pauseMs });
+  }
+
+  /** Once for each service: the engine's own count grows. */
+  #tell(stack: string, service: string, because: string): void {
+    const name = nameOf({ stack, service });
+    if (this.#told.has(name)) return;
+    this.#told.add(name);
+    this.#options.events.emit('heal.backing-off', `${name}: ${because}`, { stack, service, because });
+  }
+}
+
+/** With what to do about it, because nobody else says so to whoever reads a finding. */
+function describeFailure(error: unknown): string {
+  const hint = TacetError.is(error) ? error.hint : undefined;
+  return hint === undefined ? describeError(error) : `${describeError(error)} (${hint})`;
+}
+
+/** Two of compose on one stack would make its networks twice. */
+function exclusionOf(step: HealStep): string {
+  return step.kind === 'compose-up' ? `stack ${step.stack}` : `service ${nameOf(step)} ${isAside(step)}`;
+}
+
+/** Does not touch whether the container runs. */
+function isAside({ kind }: HealStep): string {
+  return kind === 'set-restart-policy' ? 'policy' : '';
 }
 
 function nameOf({ stack, service }: { stack: string; service: string }): string {

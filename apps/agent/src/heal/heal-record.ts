@@ -19,6 +19,8 @@ export const healRecordSchema = z.object({
   finishedAt: epochMsSchema.nullable(),
   /** What could not be brought back. */
   findings: z.array(healFindingSchema),
+  /** Ids of the containers whose post-restore commands have run in this copy. */
+  postRestored: z.array(z.string()).default([]),
 });
 export type HealRecord = z.infer<typeof healRecordSchema>;
 

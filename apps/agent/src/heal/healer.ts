@@ -1,6 +1,7 @@
-import type { HealPolicy } from '@tacet/core';
-import type { Manifest } from '@tacet/protocol';
+import type { HealStep } from '@tacet/core';
+import type { Manifest, RestartPolicy } from '@tacet/protocol';
 import { Listeners } from '../listeners.ts';
+import type { HealOrder } from './heal-decision.ts';
 import { heal, type HealLoopOptions, type HealRound } from './heal-loop.ts';
 import type { HealFinding, HealRecord, HealRecordFile } from './heal-record.ts';
 
@@ -14,14 +15,17 @@ export interface HealView {
   findings: HealFinding[];
 }
 
-export type HealerOptions = Omit<HealLoopOptions, 'onRound' | 'manifest' | 'policy'> & {
+export type HealerOptions = Omit<
+  HealLoopOptions,
+  'onRound' | 'onDone' | 'manifest' | 'policy' | 'mayStartEngine'
+> & {
   file: HealRecordFile;
-  policy: HealPolicy;
+  missingRestartPolicy: RestartPolicy;
 };
 
 const nothingToHeal: HealView = { manifest: undefined, isIncomplete: false, findings: [] };
 
-/** Owns the heal of this start of the agent: its record on the disk, its events, its view. */
+/** Owns the heals of this start of the agent: their record on the disk, their events, their view. */
 export class Healer {
   readonly #options: HealerOptions;
   readonly #changed = new Listeners();
@@ -54,7 +58,7 @@ export class Healer {
    * To be called before the journal is thawed, because then it no longer knows why a heal is owed. An agent
    * that is killed in between heals at its next start: once too often does no harm.
    */
-  async arm(manifest: Manifest, vmid: number | null): Promise<HealRecord> {
+  async arm(manifest: Manifest, vmid: number | null, before?: HealRecord): Promise<HealRecord> {
     const armed: HealRecord = {
       version: 1,
       operationId: manifest.operationId,
@@ -63,6 +67,7 @@ export class Healer {
       startedAt: Math.floor(this.#options.clock.now()),
       finishedAt: null,
       findings: [],
+      postRestored: before?.postRestored ?? [],
     };
     await this.#write(armed);
     return armed;
@@ -78,18 +83,50 @@ export class Healer {
     this.#set({ manifest, isIncomplete: true, findings: [] });
   }
 
-  async run(manifest: Manifest, armed: HealRecord, because: string, signal: AbortSignal): Promise<void> {
+  /** @param armed undefined for a heal that is owed anew at each start, and needs no record. */
+  async run(order: HealOrder, armed: HealRecord | undefined, signal: AbortSignal): Promise<void> {
     const { events, clock } = this.#options;
-    const data = { operationId: armed.operationId, because };
-    events.emit('heal.started', `healing: ${because}`, data);
+    const { manifest, because, kind } = order;
+    const data = { operationId: manifest.operationId, because };
     const startedAt = clock.monotonicMs();
-    const onRound = ({ plan, isIncomplete }: HealRound) =>
-      this.#set({ manifest, isIncomplete, findings: plan.findings });
-    const findings = await heal({ ...this.#options, manifest, onRound }, signal);
+    const postRestored = new Set(armed?.postRestored);
+    const policy =
+      kind === 'restore'
+        ? { missingRestartPolicy: this.#options.missingRestartPolicy, restore: { postRestored } }
+        : { missingRestartPolicy: 'no' as const, restore: null };
+    let isNews = kind !== 'engine-return';
+    const begin = () => events.emit('heal.started', `healing: ${because}`, data);
+    if (isNews) begin();
+    const findings = await heal(
+      {
+        ...this.#options,
+        manifest,
+        policy: () => policy,
+        mayStartEngine: kind !== 'engine-return',
+        onRound: ({ plan, isIncomplete }: HealRound) => {
+          // An engine that brought everything back by itself is no news.
+          if (!isNews && plan.steps.length > 0) {
+            isNews = true;
+            begin();
+          }
+          this.#set({ manifest, isIncomplete, findings: plan.findings });
+        },
+        onDone: async ({ kind: done, containerId }: HealStep) => {
+          if (done !== 'run-command') return;
+          postRestored.add(containerId);
+          if (armed) await this.#write({ ...armed, because, postRestored: [...postRestored] });
+        },
+      },
+      signal,
+    );
     const tookMs = Math.round(clock.monotonicMs() - startedAt);
     // Only now: a heal that was cut off begins again at the next start.
-    await this.#write({ ...armed, because, finishedAt: Math.floor(clock.now()), findings });
+    if (armed) {
+      const finishedAt = Math.floor(clock.now());
+      await this.#write({ ...armed, because, finishedAt, findings, postRestored: [...postRestored] });
+    }
     this.#set({ ...nothingToHeal, findings });
+    if (!isNews && findings.length === 0) return;
     const left = findings.map(({ stack, service, because }) => `${stack}/${service}: ${because}`);
     const result = left.length === 0 ? 'everything is back' : `not back: ${left.join('; ')}`;
     events.emit('heal.finished', `healed in ${tookMs} ms, ${result}`, { ...data, tookMs, findings });
@@ -106,6 +143,13 @@ export class Healer {
   }
 
   #set(view: HealView): void {
+    const { manifest, isIncomplete, findings } = this.#view;
+    const isSame =
+      manifest === view.manifest &&
+      isIncomplete === view.isIncomplete &&
+      JSON.stringify(findings) === JSON.stringify(view.findings);
+    // Told in each round of a heal: whoever listens looks at every container.
+    if (isSame) return;
     this.#view = view;
     this.#changed.notify();
   }

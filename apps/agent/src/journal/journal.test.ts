@@ -122,6 +122,20 @@ describe('the journal', () => {
     expect(await journal.readQuiesce()).toEqual({ kind: 'present', value: record });
   });
 
+  it('loses no restart policy that was changed at the same time as others', async () => {
+    const journal = new Journal(directory);
+    const change = { stack: 's', service: 'web', changedAt: 5, previous: 'no', policy: 'always' } as const;
+    const ids = Array.from({ length: 8 }, (_, index) => `c${index}`);
+    await Promise.all(
+      ids.map((containerId) => journal.recordRestartPolicyChange({ ...change, containerId })),
+    );
+    await Promise.all(ids.slice(4).map((containerId) => journal.forgetRestartPolicyChange(containerId)));
+    const kept = (await new Journal(directory).readRestartPolicyChanges()).map(
+      ({ containerId }) => containerId,
+    );
+    expect(kept.toSorted()).toEqual(ids.slice(0, 4));
+  });
+
   it('keeps one entry per container of the restart policies that were changed', async () => {
     const journal = new Journal(directory);
     const change = { containerId: 'c1', stack: 's', service: 'web', changedAt: 5 } as const;

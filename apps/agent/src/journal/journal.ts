@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Manifest, manifestSchema } from '@tacet/protocol';
 import { type Clock, type Logger, silentLogger, systemClock } from '@tacet/runtime';
 import { type ReadResult, VersionedDocument } from './document.ts';
+import { manifestConverters } from './manifest-versions.ts';
 import { fromQuiesceV1 } from './quiesce-v1.ts';
 import {
   type QuiesceRecord,
@@ -11,12 +12,14 @@ import {
 } from './schemas.ts';
 
 /**
- * What the agent must still know after it was killed, and what a backup carries of it: three documents in
- * one directory, `quiesce.json`, `manifest.json` and `restart-policies.json`.
+ * What the agent must still know after it was killed, and what a backup carries of it: four documents in
+ * one directory, `quiesce.json`, `manifest.json`, `standing.json` and `restart-policies.json`.
  */
 export class Journal {
   readonly #quiesce: VersionedDocument<QuiesceRecord>;
   readonly #manifest: VersionedDocument<Manifest>;
+  readonly #standing: VersionedDocument<Manifest>;
+  #lastPolicyChange: Promise<void> = Promise.resolve();
   readonly #restartPolicies: VersionedDocument<{ version: 1; changes: RestartPolicyChange[] }>;
 
   constructor(directory: string, options: { logger?: Logger; clock?: Clock } = {}) {
@@ -30,7 +33,9 @@ export class Journal {
       schema: quiesceRecordSchema,
       converters: { 1: fromQuiesceV1 },
     });
-    this.#manifest = new VersionedDocument({ ...common, path: at('manifest.json'), schema: manifestSchema });
+    const manifests = { version: 3, schema: manifestSchema, converters: manifestConverters } as const;
+    this.#manifest = new VersionedDocument({ ...common, ...manifests, path: at('manifest.json') });
+    this.#standing = new VersionedDocument({ ...common, ...manifests, path: at('standing.json') });
     this.#restartPolicies = new VersionedDocument({
       ...common,
       path: at('restart-policies.json'),
@@ -55,16 +60,39 @@ export class Journal {
     await this.#manifest.write(manifest);
   }
 
+  /** What ran when the agent last looked, between backups. */
+  async readStanding(): Promise<Manifest | undefined> {
+    return presentValue(await this.#standing.read());
+  }
+
+  async writeStanding(standing: Manifest): Promise<void> {
+    await this.#standing.write(standing);
+  }
+
   async readRestartPolicyChanges(): Promise<RestartPolicyChange[]> {
     return presentValue(await this.#restartPolicies.read())?.changes ?? [];
   }
 
   /** Before the change is made: what is not recorded cannot be undone. One entry per container. */
   async recordRestartPolicyChange(change: RestartPolicyChange): Promise<void> {
-    const others = (await this.readRestartPolicyChanges()).filter(
-      ({ containerId }) => containerId !== change.containerId,
-    );
-    await this.#restartPolicies.write({ version: 1, changes: [...others, change] });
+    await this.#changeRestartPolicies(change.containerId, [change]);
+  }
+
+  /** After the change was undone. */
+  async forgetRestartPolicyChange(containerId: string): Promise<void> {
+    await this.#changeRestartPolicies(containerId, []);
+  }
+
+  /** One after another: heal changes several at the same time, and each reads what the last one wrote. */
+  async #changeRestartPolicies(containerId: string, by: readonly RestartPolicyChange[]): Promise<void> {
+    const replace = async (): Promise<void> => {
+      const others = (await this.readRestartPolicyChanges()).filter((one) => one.containerId !== containerId);
+      await this.#restartPolicies.write({ version: 1, changes: [...others, ...by] });
+    };
+    const change = this.#lastPolicyChange.then(replace);
+    // Its failure is its caller's alone.
+    this.#lastPolicyChange = change.catch(() => undefined);
+    await change;
   }
 }
 

@@ -1,10 +1,20 @@
-import type { ServiceLabels } from '@tacet/protocol';
+import type { DataMarker, ServiceLabels } from '@tacet/protocol';
 import type { HoldRecord } from '../journal/schemas.ts';
 import type { MariaDbFacts } from './mariadb-facts.ts';
 import { lockWaitMs, MariaDbLock } from './mariadb-lock.ts';
+import { inspectMariaDb, readMariaDbMarker } from './mariadb-marker.ts';
 import { MariaDbServer } from './mariadb-server.ts';
 import { longestStatement } from './mariadb-statements.ts';
-import type { Discovery, EngineMethod, Flush, MethodPorts, MethodTarget, ServiceHold } from './method.ts';
+import type {
+  Discovery,
+  EngineMethod,
+  Flush,
+  Inspection,
+  InspectionBudget,
+  MethodPorts,
+  MethodTarget,
+  ServiceHold,
+} from './method.ts';
 
 /** What the lock takes where nothing is in its way (3–15 ms with MariaDB 11.8). */
 const freeLockMs = 15;
@@ -21,6 +31,7 @@ export class MariaDbMethod implements EngineMethod {
   readonly lock: ServiceHold;
   readonly #ports: MethodPorts;
   readonly #server: MariaDbServer;
+  readonly #product: 'mariadb' | 'mysql';
 
   constructor(
     target: MethodTarget,
@@ -31,6 +42,7 @@ export class MariaDbMethod implements EngineMethod {
     const { stack, service, container, cgroup } = target;
     const record: HoldRecord = { stack, service, containerId: container.id, action: 'lock', method, cgroup };
     this.#ports = ports;
+    this.#product = method;
     this.#server = new MariaDbServer(record, ports, labels['tacet.policy'] === 'flush');
     this.lock = new MariaDbLock(record, ports, this.#server);
   }
@@ -64,6 +76,18 @@ export class MariaDbMethod implements EngineMethod {
       predictedHoldMs: await this.#predictHold(facts, signal),
       behindSince: missingMs === null ? null : Math.round(this.#ports.clock.now() - missingMs),
     };
+  }
+
+  async marker(signal: AbortSignal, of?: DataMarker): Promise<DataMarker> {
+    const client = await this.#server.clients.main(signal);
+    return await readMariaDbMarker(client, this.#product, of ? 'now' : 'durable', signal);
+  }
+
+  async inspect({ ms, depth }: InspectionBudget, signal: AbortSignal): Promise<Inspection> {
+    const { clock } = this.#ports;
+    const endsAt = clock.monotonicMs() + ms;
+    const client = await this.#server.clients.main(signal);
+    return await inspectMariaDb(client, depth, () => clock.monotonicMs() < endsAt, signal);
   }
 
   get probe(): ((signal: AbortSignal) => Promise<void>) | undefined {

@@ -1,3 +1,5 @@
+import type { DataDifference } from '@tacet/core';
+import type { DataMarker } from '@tacet/protocol';
 import type { Clock, Logger } from '@tacet/runtime';
 import type { Engine, EngineContainer } from '../engine/engine.ts';
 import type { Freezer, GuestProcesses } from '../guest/guest.ts';
@@ -44,6 +46,19 @@ export interface Flush {
   behindSince: number | null;
 }
 
+export interface InspectionBudget {
+  ms: number;
+  /** `quick` is for every restored copy; `deep` reads everything, and somebody waits for it. */
+  depth: 'quick' | 'deep';
+}
+
+/** What an engine found out about its own files. */
+export interface Inspection {
+  /** What was looked at, each in a few words. */
+  looked: string[];
+  findings: DataDifference[];
+}
+
 /**
  * How one kind of engine is brought to a point that is safe to copy. Everything is idempotent and bounded by
  * its signal; whatever needs a client opens it in `prepare`, because starting one takes longer than most holds.
@@ -60,6 +75,16 @@ export interface EngineMethod {
    * that changes nothing. Undefined until prepared, and where nobody can ask.
    */
   readonly probe: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /**
+   * Where its data stand, in its own words. Without `of` what is durable at this moment; with it what is there
+   * now, of all that the earlier marker names. Undefined where the engine does not say.
+   */
+  marker?(signal: AbortSignal, of?: DataMarker): Promise<DataMarker | undefined>;
+  /**
+   * What is wrong with its files and no marker shows. Takes not much longer than its budget, and says what it did
+   * not get to.
+   */
+  inspect?(budget: InspectionBudget, signal: AbortSignal): Promise<Inspection>;
   /** Gives back what it keeps open. Does not thaw. */
   close(): Promise<void>;
 }

@@ -1,8 +1,17 @@
-import type { ServiceLabels } from '@tacet/protocol';
+import type { DataMarker, ServiceLabels } from '@tacet/protocol';
 import { TacetError } from '@tacet/runtime';
-import type { Discovery, EngineMethod, Flush, MethodPorts, MethodTarget } from './method.ts';
+import type {
+  Discovery,
+  EngineMethod,
+  Flush,
+  Inspection,
+  InspectionBudget,
+  MethodPorts,
+  MethodTarget,
+} from './method.ts';
 import { psql } from './postgres-client.ts';
 import { type PostgresFacts, readFacts, readWritten, type Written } from './postgres-facts.ts';
+import { inspectPostgres, readPostgresMarker } from './postgres-marker.ts';
 import { SqlClients } from './sql-clients.ts';
 import { type SqlClient, SqlRefusal } from './sql-client.ts';
 
@@ -25,6 +34,7 @@ export class PostgresMethod implements EngineMethod {
   readonly #ports: MethodPorts;
   readonly #clients: SqlClients;
   #facts: PostgresFacts | undefined;
+  #visiting: SqlClient | undefined;
 
   constructor(target: MethodTarget, ports: MethodPorts, _labels: ServiceLabels) {
     this.#target = target;
@@ -58,12 +68,42 @@ export class PostgresMethod implements EngineMethod {
     };
   }
 
+  async marker(signal: AbortSignal, of?: DataMarker): Promise<DataMarker | undefined> {
+    const before = of?.engine === 'postgres' ? of : undefined;
+    try {
+      return await readPostgresMarker(await this.#visitor(signal), before, signal);
+    } finally {
+      // Whoever stays in a database keeps others from dropping it.
+      if (!of) await this.#endVisit();
+    }
+  }
+
+  async inspect({ ms, depth }: InspectionBudget, signal: AbortSignal): Promise<Inspection> {
+    const { clock } = this.#ports;
+    const endsAt = clock.monotonicMs() + ms;
+    const isInTime = (): boolean => depth === 'deep' && clock.monotonicMs() < endsAt;
+    return await inspectPostgres(await this.#visitor(signal), isInTime, signal);
+  }
+
   get probe(): ((signal: AbortSignal) => Promise<void>) | undefined {
     return this.#clients.probe;
   }
 
   async close(): Promise<void> {
     await this.#clients.close();
+    await this.#endVisit();
+  }
+
+  async #endVisit(): Promise<void> {
+    const visiting = this.#visiting;
+    this.#visiting = undefined;
+    await visiting?.[Symbol.asyncDispose]();
+  }
+
+  /** Goes from one database to the next, so that it is of no use for anything else. */
+  async #visitor(signal: AbortSignal): Promise<SqlClient> {
+    if (!this.#visiting?.isUsable) this.#visiting = await this.#clients.another(signal);
+    return this.#visiting;
   }
 
   async #look(signal: AbortSignal): Promise<PostgresFacts> {

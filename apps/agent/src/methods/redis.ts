@@ -1,4 +1,4 @@
-import type { ServiceLabels } from '@tacet/protocol';
+import type { DataMarker, ServiceLabels } from '@tacet/protocol';
 import { TacetError } from '@tacet/runtime';
 import type { HoldRecord } from '../journal/schemas.ts';
 import type { Discovery, EngineMethod, Flush, MethodPorts, MethodTarget, ServiceHold } from './method.ts';
@@ -7,6 +7,7 @@ import { RedisClient } from './redis-client.ts';
 import { chooseDump, type DumpChoice, dumpOfReplica } from './redis-dump.ts';
 import { type RedisFacts, readFacts } from './redis-facts.ts';
 import { type HoldDuty, RedisLock } from './redis-lock.ts';
+import { readRedisMarker } from './redis-marker.ts';
 
 /** A pause and the answers around it, where nothing has to be dumped. */
 const quickHoldMs = 5;
@@ -71,6 +72,12 @@ export class RedisMethod implements EngineMethod {
       await this.lock.hangUp();
       throw error;
     }
+  }
+
+  async marker(signal: AbortSignal): Promise<DataMarker> {
+    const { control } = await this.lock.open(signal);
+    const { persistence } = (this.#facts ??= await readFacts(control, this.#ports.logger, signal));
+    return await readRedisMarker(control, persistence, signal);
   }
 
   get probe(): ((signal: AbortSignal) => Promise<void>) | undefined {

@@ -22,6 +22,11 @@ export class SqlClients {
     return this.#main?.isUsable ? this.#main : undefined;
   }
 
+  /** One more, for work that leaves its session changed; its end is the caller's. */
+  async another(signal: AbortSignal): Promise<SqlClient> {
+    return await this.#open(signal);
+  }
+
   async openProbe(signal: AbortSignal): Promise<void> {
     if (!this.#probe?.isUsable) this.#probe = await this.#open(signal);
   }

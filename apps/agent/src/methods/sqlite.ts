@@ -1,9 +1,19 @@
-import type { ServiceLabels } from '@tacet/protocol';
+import type { DataMarker, ServiceLabels } from '@tacet/protocol';
 import { describeError, TacetError } from '@tacet/runtime';
 import type { HoldRecord } from '../journal/schemas.ts';
-import type { Discovery, EngineMethod, Flush, MethodPorts, MethodTarget, ServiceHold } from './method.ts';
+import type {
+  Discovery,
+  EngineMethod,
+  Flush,
+  Inspection,
+  InspectionBudget,
+  MethodPorts,
+  MethodTarget,
+  ServiceHold,
+} from './method.ts';
 import { SqliteClient, type SqliteGuest, thisGuest } from './sqlite-client.ts';
 import { SqliteLock } from './sqlite-lock.ts';
+import { damageOrThrow, readSqliteDatabase } from './sqlite-marker.ts';
 
 /** Each costs a process of a few MiB. */
 const mostDatabases = 64;
@@ -16,6 +26,10 @@ const longWalBytes = 16 * 1024 ** 2;
 
 /** Bounded by what an application's transaction takes, and not known before. */
 const quickHoldMs = 5;
+
+/** `quick_check` reads a file as a whole: for a marker only where that is soon done, in a copy if need be. */
+const mostMarkedBytes = 16 * 1024 ** 2;
+const mostCheckedBytes = 1024 ** 3;
 
 interface OpenDatabase {
   /** The path in the container. */
@@ -91,6 +105,31 @@ export class SqliteMethod implements EngineMethod {
     const sum = flushed.reduce((total, bytes) => total + bytes, 0);
     const bytesFlushed = open.length === 0 && notes.length > 0 ? null : sum;
     return { bytesFlushed, predictedHoldMs: quickHoldMs, behindSince: null };
+  }
+
+  /** The files of an earlier marker are looked for where they were, whether somebody has them open or not. */
+  async marker(signal: AbortSignal, of?: DataMarker): Promise<DataMarker> {
+    const files = of?.engine === 'sqlite' ? of.databases : (await this.#open(signal)).open;
+    const mostBytes = of ? mostCheckedBytes : mostMarkedBytes;
+    const databases = await Promise.all(
+      files.map((file) => readSqliteDatabase(file, this.#guest, mostBytes, signal)),
+    );
+    return { engine: 'sqlite', databases };
+  }
+
+  /** A marker has `quick_check` already; deeper, indexes are held against their tables. */
+  async inspect({ depth }: InspectionBudget, signal: AbortSignal): Promise<Inspection> {
+    if (depth === 'quick') return { looked: [], findings: [] };
+    const { open, notes } = await this.#open(signal);
+    const findings = await Promise.all(
+      open.map(async ({ name, client }) => {
+        const said = await client.ask('PRAGMA integrity_check;', signal).catch(damageOrThrow);
+        if (said[0] === 'ok') return [];
+        const because = 'the file contradicts itself';
+        return [{ marker: `integrity_check of ${name}`, expected: 'ok', found: said.join('; '), because }];
+      }),
+    );
+    return { looked: [`integrity_check of ${open.length} databases`, ...notes], findings: findings.flat() };
   }
 
   async close(): Promise<void> {

@@ -1,10 +1,11 @@
-import type { PlannedService, RequestResult, ServiceFailure } from '@tacet/protocol';
+import type { PlannedService, RequestResult, ServiceFailure, ServiceMarker } from '@tacet/protocol';
 import { describeError, runWithin } from '@tacet/runtime';
-import { type DiscoveredService, manifestServices } from '../discovery/compose.ts';
+import { composeProjects, type DiscoveredService, manifestServices } from '../discovery/compose.ts';
 import type { GuestHost } from '../guest/guest.ts';
 import type { Journal } from '../journal/journal.ts';
 import { newGenericHold } from '../methods/make-method.ts';
 import type { ServiceHold } from '../methods/method.ts';
+import { takeMarker } from '../methods/take-marker.ts';
 import { engineMethodFor, look, type LookPorts, planFor, type Sight } from './look.ts';
 import type { Operation } from './operation.ts';
 import { nothingKnown, type PreparedService } from './prepared-service.ts';
@@ -44,7 +45,7 @@ export async function prepareOperation(
           signal,
           deadlineMs * flushShare,
           `preparing ${stack}/${service}`,
-          (within) => flush(prepared, within),
+          (within) => flush(prepared, ports, within),
           { clock },
         );
         prepared.prepareMs = clock.monotonicMs() - serviceStartedMs;
@@ -56,6 +57,7 @@ export async function prepareOperation(
     }),
   );
   operation.plan = planFor(sight, factsOf(operation));
+  if (markersOf(operation).length > 0) await writeManifest(operation, ports, signal);
   // Last, so that the hold's own sync finds little left to write: that is most of the stall.
   const syncStartedMs = clock.monotonicMs();
   await ports.host.syncFilesystems(signal);
@@ -96,11 +98,13 @@ export async function refreshOperation(
   if (changed) await writeManifest(operation, ports, signal);
 }
 
-async function flush(prepared: PreparedService, signal: AbortSignal): Promise<void> {
+async function flush(prepared: PreparedService, ports: PreparationPorts, signal: AbortSignal): Promise<void> {
   if (!prepared.method) return;
   prepared.facts = await prepared.method.discover(signal);
   prepared.flush = await prepared.method.prepare(signal);
   prepared.facts = { ...prepared.facts, predictedHoldMs: prepared.flush.predictedHoldMs };
+  const marker = await takeMarker(prepared.target, prepared.method, ports, signal);
+  if (marker) prepared.marker = marker;
 }
 
 function prepareToHold(
@@ -140,6 +144,10 @@ function factsOf({ prepared }: Operation): Map<string, PreparedService['facts']>
   return new Map([...prepared].map(([containerId, { facts }]) => [containerId, facts]));
 }
 
+function markersOf({ prepared }: Operation): ServiceMarker[] {
+  return [...prepared.values()].flatMap(({ marker }) => marker ?? []);
+}
+
 async function writeManifest(
   operation: Operation,
   ports: PreparationPorts,
@@ -147,7 +155,7 @@ async function writeManifest(
 ): Promise<void> {
   const { host, engine, clock, agentVersion } = ports;
   await ports.journal.writeManifest({
-    version: 1,
+    version: 3,
     operationId: operation.id,
     takenAt: Math.round(clock.now()),
     bootId: await host.bootId(),
@@ -155,6 +163,8 @@ async function writeManifest(
     agentVersion,
     engineVersion: await engine.version(signal),
     services: manifestServices(operation.services),
+    markers: markersOf(operation),
+    projects: composeProjects(operation.services),
   });
 }
 

@@ -1,4 +1,5 @@
 import type { EngineFacts } from '@tacet/core';
+import type { ServiceMarker } from '@tacet/protocol';
 import type { EngineMethod, Flush, MethodTarget } from '../methods/method.ts';
 
 /** A container that was prepared, and what came of it. */
@@ -8,6 +9,8 @@ export interface PreparedService {
   method: EngineMethod | undefined;
   facts: NonNullable<ReturnType<EngineFacts['get']>>;
   flush: Flush | undefined;
+  /** Where its data stood when it was prepared. */
+  marker?: ServiceMarker;
   prepareMs: number;
 }
 

@@ -20,6 +20,9 @@ const service = (name: string, more: Partial<EngineContainer> = {}): DiscoveredS
     pid: 1,
     env: [],
     startedAt: 0,
+    exitCode: 0,
+    error: '',
+    restartCount: 0,
     command: [],
     mounts: [],
     ...more,
@@ -27,7 +30,7 @@ const service = (name: string, more: Partial<EngineContainer> = {}): DiscoveredS
 });
 
 const manifestOf = (...names: string[]): Manifest => ({
-  version: 1,
+  version: 3,
   operationId: 'op',
   takenAt: 0,
   bootId: 'boot',
@@ -43,14 +46,18 @@ const manifestOf = (...names: string[]): Manifest => ({
     state: 'running',
     health: 'none',
     restartPolicy: 'always',
+    exitCode: null,
     dependsOn: [],
   })),
+  projects: [],
 });
 
 const picture = (services: DiscoveredService[], more: Partial<Picture> = {}): Picture => ({
   engine: { kind: 'reachable', version: '26', services },
   quiesce: { state: 'idle', unthawed: [] },
   databases: [],
+  data: { hasManifest: true, checks: [] },
+  probes: [],
   heal: { manifest: undefined, isIncomplete: false, findings: [] },
   identity: { kind: 'verified', vmid: 101 },
   missingRestartPolicy: 'unless-stopped',

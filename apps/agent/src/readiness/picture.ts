@@ -2,7 +2,9 @@ import type { Finding } from '@tacet/core';
 import type { ManifestService, QuiesceState, RestartPolicy } from '@tacet/protocol';
 import type { DiscoveredService } from '../discovery/compose.ts';
 import type { HealView } from '../heal/healer.ts';
+import type { DataView } from './data/data-verifier.ts';
 import type { IdentityState } from '../session/identity-state.ts';
+import type { ProbeAnswer } from './probes/ready-prober.ts';
 import type { DatabaseAnswer } from './database-prober.ts';
 
 /** Everything the checks judge, looked at once per round. */
@@ -10,6 +12,8 @@ export interface Picture {
   engine: EngineView;
   quiesce: QuiesceView;
   databases: readonly DatabaseAnswer[];
+  data: DataView;
+  probes: readonly ProbeAnswer[];
   heal: HealView;
   identity: IdentityState;
   missingRestartPolicy: RestartPolicy;

@@ -5,6 +5,7 @@ import { MemoryEngine } from '../memory.ts';
 import { EventLog } from '../session/event-log.ts';
 import { Wakeup } from '../wakeup.ts';
 import { DatabaseProber } from './database-prober.ts';
+import { ReadyProber } from './probes/ready-prober.ts';
 import type { QuiesceView } from './picture.ts';
 import { keepReadiness } from './readiness-loop.ts';
 import { StatusBoard } from './status-board.ts';
@@ -27,6 +28,8 @@ function startReadiness() {
     {
       engine,
       prober: new DatabaseProber(engine, clock),
+      readyProber: new ReadyProber(engine, clock),
+      data: { view: { hasManifest: false, checks: [] }, note: () => undefined },
       board,
       wakeup,
       quiesce: () => quiesce,

@@ -6,14 +6,18 @@ import type { Engine } from '../engine/engine.ts';
 import type { HealView } from '../heal/healer.ts';
 import type { IdentityState } from '../session/identity-state.ts';
 import type { Wakeup } from '../wakeup.ts';
-import type { DatabaseAnswer, DatabaseProber } from './database-prober.ts';
-import { evaluate } from './evaluate.ts';
+import type { DatabaseProber } from './database-prober.ts';
+import type { DataVerifier } from './data/data-verifier.ts';
+import { aside, evaluate } from './evaluate.ts';
 import type { EngineView, Picture, QuiesceView } from './picture.ts';
+import type { ReadyProber } from './probes/ready-prober.ts';
 import type { StatusBoard } from './status-board.ts';
 
 export interface ReadinessOptions {
   engine: Engine;
   prober: DatabaseProber;
+  data: Pick<DataVerifier, 'view' | 'note'>;
+  readyProber: ReadyProber;
   board: StatusBoard;
   wakeup: Wakeup;
   quiesce: () => QuiesceView;
@@ -57,7 +61,8 @@ export async function keepReadiness(options: ReadinessOptions, signal: AbortSign
 /** Growing while nothing changes, so that what stays broken is not asked every second for weeks. */
 function nextPause(before: number, isChanged: boolean, findings: readonly Finding[]): number {
   const isSettled = findings.every(
-    ({ type, status }) => status === 'True' || type === 'IdentityVerified' || type === 'Ready',
+    ({ type, status, reason }) =>
+      status === 'True' || type === 'IdentityVerified' || type === 'Ready' || aside.has(reason),
   );
   if (isSettled) return readyRoundMs;
   // Nothing can be asked of an engine that is away: only whether it is back, which costs next to nothing.
@@ -89,10 +94,24 @@ function standsStill({ state, unthawed }: QuiesceView): boolean {
 }
 
 async function look(options: ReadinessOptions, signal: AbortSignal): Promise<Picture> {
-  const { quiesce, heal, identity, missingRestartPolicy } = options;
+  const { quiesce, heal, identity, missingRestartPolicy, data, prober, readyProber } = options;
   const engine = await lookAtEngine(options, signal);
-  const databases = engine.kind === 'reachable' ? await askDatabases(options, engine.services, signal) : [];
-  return { engine, quiesce: quiesce(), databases, heal: heal(), identity: identity(), missingRestartPolicy };
+  const services = engine.kind === 'reachable' ? engine.services : [];
+  const [databases, probes] = await Promise.all([
+    askUnheld(prober, services, options, signal),
+    askUnheld(readyProber, services, options, signal),
+  ]);
+  if (engine.kind === 'reachable' && quiesce().state === 'idle') data.note(engine.services, databases);
+  return {
+    engine,
+    quiesce: quiesce(),
+    databases,
+    data: data.view,
+    probes,
+    heal: heal(),
+    identity: identity(),
+    missingRestartPolicy,
+  };
 }
 
 async function lookAtEngine({ engine, clock }: ReadinessOptions, signal: AbortSignal): Promise<EngineView> {
@@ -114,12 +133,19 @@ async function lookAtEngine({ engine, clock }: ReadinessOptions, signal: AbortSi
   }
 }
 
+interface Prober<A> {
+  readonly known: readonly A[];
+  ask(services: readonly DiscoveredService[], signal: AbortSignal): Promise<readonly A[]>;
+}
+
 /** A process that is started in a container as it is being held would hang: asking ends where a hold begins. */
-async function askDatabases(
-  { prober, quiesce, onQuiesceChange }: ReadinessOptions,
+async function askUnheld<A>(
+  prober: Prober<A>,
   services: readonly DiscoveredService[],
+  { quiesce, onQuiesceChange }: ReadinessOptions,
   signal: AbortSignal,
-): Promise<readonly DatabaseAnswer[]> {
+): Promise<readonly A[]> {
+  if (services.length === 0) return [];
   if (standsStill(quiesce())) return prober.known;
   const over = new AbortController();
   const end = (): void => over.abort();

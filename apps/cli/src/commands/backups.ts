@@ -2,17 +2,21 @@ import { type Backup, backupListSchema, type Operation, operationSchema } from '
 import { type Context, printJson } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { followOperation, requireSuccess } from '../follow-operation.ts';
-import { bytesOf, dateTimeOf } from '../print/moment.ts';
+import { bytesOf, dateTimeOf, durationOf } from '../print/moment.ts';
 import { table } from '../print/table.ts';
 import { verdictLines } from '../print/verdict.ts';
 
 export interface BackupOptions {
   readonly storage?: string;
+  readonly mode?: string;
+  readonly failClosed?: boolean;
 }
 
 export async function backUp(vmid: number, options: BackupOptions, context: Context): Promise<ExitCode> {
   const { api, signal } = context;
-  const started = await api.post(operationSchema, `/guests/${vmid}/backups`, options, signal);
+  const { failClosed = false, ...how } = options;
+  const body = { ...how, ...(failClosed && { whenNotQuiesced: 'fail-closed' }) };
+  const started = await api.post(operationSchema, `/guests/${vmid}/backups`, body, signal);
   return await reportBackup(await followOperation(started, context), context);
 }
 
@@ -41,7 +45,16 @@ function backupTable(backups: readonly Backup[]): string[] {
     backup.origin,
     backup.verdict.consistency,
     backup.sizeBytes === null ? '?' : bytesOf(backup.sizeBytes),
+    restorableOf(backup),
     backup.volid,
   ]);
-  return table(['id', 'vmid', 'finished', 'origin', 'verdict', 'size', 'volume'], rows);
+  return table(['id', 'vmid', 'finished', 'origin', 'verdict', 'size', 'restorable', 'volume'], rows);
+}
+
+/** What its newest drill has shown. */
+function restorableOf({ drill }: Backup): string {
+  if (drill === undefined || drill.finishedAt === null) return '';
+  const at = dateTimeOf(drill.finishedAt);
+  if (drill.outcome === 'proven') return `proven ${at}, ready after ${durationOf(drill.readyAfterMs ?? 0)}`;
+  return drill.outcome === 'started' ? `started ${at}, nobody could ask it` : `FAILED ${at}`;
 }

@@ -1,8 +1,8 @@
+import type { HookSettings } from '@tacet/protocol';
 import { describeError } from '@tacet/runtime';
 import type { LocalContext } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { askController } from '../hook/ask-controller.ts';
-import type { HookSettings } from '../hook/hook-script.ts';
 import { type HookPaths, inspect, install, uninstall } from '../hook/installation.ts';
 
 export interface HookInstallOptions extends HookPaths {

@@ -54,6 +54,10 @@ export function pveCommands(
       nodeName,
     )
     .option('--secrets <directory>', 'where the secrets go, a file each', '/etc/tacet')
+    .option(
+      '--key-file <file>',
+      'what the controller seals secrets with (default: /etc/tacet/controller.key or /var/lib/tacet-controller.key, where it is there)',
+    )
     .option('--dry-run', 'show what would be done, as pveum lines too')
     .option('--print', 'no login: print the pveum lines for all of it')
     .option('--rotate', 'new secrets for the tokens of --guest and --restore')

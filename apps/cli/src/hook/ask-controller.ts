@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import type { HookSettings } from '@tacet/protocol';
 import { runWithin } from '@tacet/runtime';
-import type { HookSettings } from './hook-script.ts';
 
 const DEADLINE_MS = 5_000;
 

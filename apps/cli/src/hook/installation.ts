@@ -1,11 +1,12 @@
 import { constants } from 'node:fs';
 import { access, chmod, chown, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, isAbsolute } from 'node:path';
+import { type HookSettings, hookSettingsSchema, readHookSettings } from '@tacet/protocol';
+import { configuredScript, withScript } from '@tacet/proxmox';
 import { z } from 'zod';
 import { CliError } from '../cli-error.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { type HookSettings, hookSettingsSchema, readHookSettings, renderHookScript } from './hook-script.ts';
-import { configuredScript, withScript } from './vzdump-conf.ts';
+import { renderHookScript } from './hook-script.ts';
 
 /** Where things are on a node. */
 export interface HookPaths {

@@ -27,6 +27,7 @@ export function guestLines(guest: Guest): string[] {
     `Agent    ${agent}; ${seen}`,
     `Quiesce  ${guest.quiesceState ?? 'unknown'}`,
     `Backup   ${lastBackupOf(guest)}`,
+    ...(guest.backupReady === undefined ? [] : [nextBackup(guest.backupReady)]),
   ];
   const conditions = guest.conditions.map(({ type, status, message }) => [type, status, message]);
   const services = guest.services.map((one) => [
@@ -40,14 +41,24 @@ export function guestLines(guest: Guest): string[] {
   return lines;
 }
 
+function nextBackup({ status, message, examinedAt }: NonNullable<Guest['backupReady']>): string {
+  const words = { True: 'ready', False: 'NOT READY', Unknown: 'not known whether ready' };
+  return `Next     ${words[status]}: ${message} (tacet doctor, ${dateTimeOf(examinedAt)})`;
+}
+
 function lastBackupOf({ lastBackup }: Guest): string {
   if (lastBackup === null) return 'none';
   return `${dateTimeOf(lastBackup.finishedAt)} ${lastBackup.verdict.consistency}`;
 }
 
+/** Its id is what adopt and dismiss ask for. */
+function quarantineOf({ id, copyOf }: Guest): string {
+  return copyOf === undefined ? `QUARANTINED ${id}` : `QUARANTINED copy of ${copyOf}: ${id}`;
+}
+
 function remarksOf(guest: Guest): string {
   const remarks = [
-    guest.identity === 'quarantined' ? 'QUARANTINED' : '',
+    guest.identity === 'quarantined' ? quarantineOf(guest) : '',
     guest.simulated ? '(simulated)' : '',
   ];
   return remarks.filter((remark) => remark !== '').join(' ');

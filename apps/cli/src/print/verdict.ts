@@ -5,8 +5,12 @@ import { table } from './table.ts';
 /** A backup's verdict in plain words, with the proof and what it cost each service. */
 export function verdictLines({ verdict, volid, sizeBytes }: Backup): string[] {
   const size = sizeBytes === null ? '' : ` (${bytesOf(sizeBytes)})`;
+  return [`Backup   ${volid}${size}`, ...judgementLines(verdict)];
+}
+
+/** The verdict alone, of whatever was held for. */
+export function judgementLines(verdict: Verdict): string[] {
   return [
-    `Backup   ${volid}${size}`,
     `Verdict  ${verdict.consistency}-consistent: ${verdict.message}`,
     ...(verdict.proof === null ? [] : ['', 'Proof', ...proofLines(verdict.proof)]),
     ...stallLines(verdict.services),

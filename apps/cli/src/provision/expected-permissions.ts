@@ -1,5 +1,4 @@
-import type { AclEntry, Permissions } from '@tacet/proxmox';
-import { tacetRoles } from './roles.ts';
+import { type AclEntry, type Permissions, tacetRoles } from '@tacet/proxmox';
 import { fullTokenId } from './step.ts';
 import type { TokenWish } from './wish.ts';
 

@@ -23,6 +23,7 @@ export interface ProvisionOptions {
   readonly bridge?: readonly string[];
   readonly node?: string;
   readonly secrets: string;
+  readonly keyFile?: string;
   readonly dryRun?: boolean;
   readonly print?: boolean;
   readonly rotate?: boolean;
@@ -61,6 +62,7 @@ export function requestFrom(options: ProvisionOptions): Request {
     userId: options.user,
     node: options.node ?? hostOf(options.url),
     secrets: resolve(options.secrets),
+    keyFile: options.keyFile === undefined ? undefined : resolve(options.keyFile),
   };
 }
 

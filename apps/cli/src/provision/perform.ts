@@ -1,14 +1,20 @@
 import { type AccessApi, ProxmoxError } from '@tacet/proxmox';
+import { type KeyRing, tokenSecretFile } from '@tacet/runtime/sealing';
 import { rm } from 'node:fs/promises';
 import { reserveSecret } from './secret-files.ts';
-import type { Step } from './step.ts';
+import { fullTokenId, type Step } from './step.ts';
 
 /**
  * Takes one step. It is not cut short by Ctrl-C: between a token and the file of its secret there is no good
  * place to stop.
+ * @param keys what a secret is sealed with; in clear without
  * @returns the secret of a new token
  */
-export async function perform(step: Step, access: AccessApi): Promise<string | undefined> {
+export async function perform(
+  step: Step,
+  access: AccessApi,
+  keys: KeyRing | undefined,
+): Promise<string | undefined> {
   switch (step.kind) {
     case 'create-role':
       return await access.createRole(step.role, step.privileges);
@@ -17,7 +23,7 @@ export async function perform(step: Step, access: AccessApi): Promise<string | u
     case 'create-user':
       return await access.createUser(step.userId, { comment: step.comment });
     case 'create-token':
-      return await createToken(step, access);
+      return await createToken(step, access, keys);
     case 'delete-token':
       return await access.deleteToken(step.userId, step.tokenId);
     case 'grant': {
@@ -43,11 +49,13 @@ type CreateToken = Extract<Step, { kind: 'create-token' }>;
 async function createToken(
   { userId, tokenId, comment, secretFile }: CreateToken,
   access: AccessApi,
+  keys: KeyRing | undefined,
 ): Promise<string> {
   await using room = await reserveSecret(secretFile);
   try {
     const secret = await access.createToken(userId, tokenId, { comment });
-    await room.write(secret);
+    const { purpose } = tokenSecretFile(secretFile, fullTokenId(userId, tokenId));
+    await room.write(keys === undefined ? secret : keys.seal(purpose, secret));
     return secret;
   } catch (error) {
     const wasRefused = error instanceof ProxmoxError && !error.mayHaveStarted;

@@ -1,6 +1,6 @@
+import { tacetRoles } from '@tacet/proxmox';
 import type { AccessState } from './access-state.ts';
 import type { Plan } from './plan.ts';
-import { tacetRoles } from './roles.ts';
 import { fullTokenId, type Step } from './step.ts';
 import type { TokenWish } from './wish.ts';
 

@@ -1,9 +1,8 @@
-import type { AclEntry } from '@tacet/proxmox';
+import { type AclEntry, guestRole } from '@tacet/proxmox';
 import { describe, expect, it } from 'vitest';
 import { type AccessState, nothingYet } from './access-state.ts';
 import { type Plan, planProvision, type PlanOptions } from './plan.ts';
 import { planRevoke } from './plan-revoke.ts';
-import { guestRole } from './roles.ts';
 import { describeStep, type Step } from './step.ts';
 import { type Wish, wishFor, type WishInput } from './wish.ts';
 

@@ -1,6 +1,5 @@
-import type { AclEntry } from '@tacet/proxmox';
+import { type AclEntry, tacetRoles } from '@tacet/proxmox';
 import type { AccessState } from './access-state.ts';
-import { tacetRoles } from './roles.ts';
 import { fullTokenId, type Step } from './step.ts';
 import type { TokenWish, Wish } from './wish.ts';
 

@@ -5,6 +5,7 @@ import { asCliError } from './node-error.ts';
 import { type Check, prove } from './prove.ts';
 import { reconcile, type Reconciled, type Reconciliation } from './reconcile.ts';
 import type { Login, Request } from './request.ts';
+import { keysFor } from './sealing-key.ts';
 import { hasSecretFile, readSecret } from './secret-files.ts';
 import { fullTokenId } from './step.ts';
 import { type Survey, survey } from './survey.ts';
@@ -14,6 +15,8 @@ import { type RestoreInput, type TokenWish, type Wish, wishFor } from './wish.ts
 export interface Outcome extends Reconciled {
   readonly wish: Wish;
   readonly proofs: readonly Proof[];
+  /** False: the secrets lie in clear until the controller starts. */
+  readonly sealed: boolean;
 }
 
 export interface Proof {
@@ -56,15 +59,24 @@ async function logInAs({ endpoint, userId }: Login, { terminal, signal }: Deps):
 async function grant(request: Request, client: ProxmoxClient, login: Login, deps: Deps): Promise<Outcome> {
   const surveyed = await survey(client, request, deps.signal);
   const wish = wishFor({ ...request, restore: surveyed.restore });
+  const keys = await keysFor(request, wish);
   const stored = new Map<string, string>();
-  for (const { tokenId, secretFile } of wish.tokens) {
+  for (const token of wish.tokens) {
+    const { tokenId } = token;
     // What will be replaced may be of any kind.
-    const secret = request.mode === 'rotate' ? undefined : await readSecret(secretFile);
+    const secret = request.mode === 'rotate' ? undefined : await readSecret(token, wish.userId, keys);
     if (secret !== undefined) stored.set(tokenId, secret);
   }
-  const reconciled = await reconcile({ request, wish, client, ...deps, stored: new Set(stored.keys()) });
+  const reconciled = await reconcile({
+    request,
+    wish,
+    client,
+    ...deps,
+    keys,
+    stored: new Set(stored.keys()),
+  });
   const plan = { ...reconciled.plan, remarks: [...reconciled.plan.remarks, ...surveyed.remarks] };
-  const outcome = { ...reconciled, wish, plan };
+  const outcome = { ...reconciled, wish, plan, sealed: keys !== undefined };
   if (request.dryRun || plan.obstacles.length > 0) return { ...outcome, proofs: [] };
   const secrets = new Map([...stored, ...reconciled.secrets]);
   const proofs = await proveAll({ wish, secrets, surveyed, client, login }, deps.signal);
@@ -79,7 +91,8 @@ async function revoke(request: Request, client: ProxmoxClient, deps: Deps): Prom
   for (const { tokenId, secretFile } of wish.tokens) {
     if (await hasSecretFile(secretFile)) stored.add(tokenId);
   }
-  return { ...(await reconcile({ request, wish, client, ...deps, stored })), wish, proofs: [] };
+  const reconciled = await reconcile({ request, wish, client, ...deps, keys: undefined, stored });
+  return { ...reconciled, wish, proofs: [], sealed: true };
 }
 
 interface ProofContext {

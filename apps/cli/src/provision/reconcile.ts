@@ -1,5 +1,6 @@
 import { ForbiddenError, type ProxmoxClient, UnreachableError } from '@tacet/proxmox';
 import { type Clock, TacetError } from '@tacet/runtime';
+import type { KeyRing } from '@tacet/runtime/sealing';
 import { CliError } from '../cli-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type AccessState, readAccessState } from './access-state.ts';
@@ -16,6 +17,8 @@ export interface Reconciliation {
   readonly wish: Wish;
   /** Tokens whose secret is in its file. */
   readonly stored: ReadonlySet<string>;
+  /** What new secrets are sealed with; in clear without. */
+  readonly keys: KeyRing | undefined;
   readonly client: ProxmoxClient;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -55,7 +58,7 @@ export async function reconcile(input: Reconciliation): Promise<Reconciled> {
       left = plan.steps;
       for (const step of plan.steps) {
         signal.throwIfAborted();
-        const secret = await perform(step, client.access);
+        const secret = await perform(step, client.access, input.keys);
         left = left.slice(1);
         done.push(step);
         if (step.kind === 'delete-token') rotate.delete(step.tokenId);

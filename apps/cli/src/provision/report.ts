@@ -32,7 +32,11 @@ export function reportOutcome(
   });
 }
 
-function asJson({ wish, plan, done, secrets, proofs }: Outcome, request: Request, showSecrets: boolean) {
+function asJson(
+  { wish, plan, done, secrets, proofs, sealed }: Outcome,
+  request: Request,
+  showSecrets: boolean,
+) {
   return {
     mode: request.mode,
     dryRun: request.dryRun,
@@ -45,13 +49,14 @@ function asJson({ wish, plan, done, secrets, proofs }: Outcome, request: Request
       secretFile,
       ...(showSecrets && secrets.has(tokenId) && { secret: secrets.get(tokenId) }),
     })),
+    sealed,
     proofs,
     configuration: configurationFor(wish),
   };
 }
 
 function textOf(outcome: Outcome, request: Request, showSecrets: boolean): string[] {
-  const { wish, plan, done, secrets, proofs } = outcome;
+  const { wish, plan, done, secrets, proofs, sealed } = outcome;
   const lines: string[] = [];
   if (request.dryRun && plan.steps.length > 0) {
     lines.push('To do; a dry run changes nothing:');
@@ -69,7 +74,14 @@ function textOf(outcome: Outcome, request: Request, showSecrets: boolean): strin
     for (const { ok, what, said } of checks) lines.push(`  ${ok ? 'ok    ' : 'FAILED'}  ${what}: ${said}`);
   }
   if (request.dryRun || plan.obstacles.length > 0) return lines;
+  if (secrets.size > 0) lines.push('', ...sealingLines(sealed, request));
   return done.length > 0 || request.mode === 'provision' ? [...lines, '', ...notice(wish, request)] : lines;
+}
+
+function sealingLines(sealed: boolean, { keyFile }: Pick<Request, 'keyFile'>): string[] {
+  if (!sealed) return ['The new secrets lie in clear until the controller starts, which seals them.'];
+  if (keyFile === undefined) return ['The new secrets are sealed.'];
+  return [`The new secrets are sealed. The controller needs the key: "keyFile": ${JSON.stringify(keyFile)}`];
 }
 
 /** What the controller must be told: it reads its configuration and the secrets when it starts. */

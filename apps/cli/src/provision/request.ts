@@ -8,6 +8,8 @@ export interface Request {
   readonly userId: string;
   readonly node: string;
   readonly secrets: string;
+  /** What the controller seals them with, where it was named. */
+  readonly keyFile: string | undefined;
   readonly guests: readonly number[];
   readonly storages: readonly string[];
   readonly restore: RestoreRequest | undefined;

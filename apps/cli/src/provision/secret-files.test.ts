@@ -13,6 +13,9 @@ beforeEach(async () => {
   return () => rm(directory, { recursive: true });
 });
 
+const read = (): Promise<string | undefined> =>
+  readSecret({ secretFile: path, tokenId: 'guest-101' }, 'tacet@pve', undefined);
+
 const write = async (secret: string): Promise<void> => {
   await using room = await reserveSecret(path);
   await room.write(secret);
@@ -29,7 +32,7 @@ describe('the file of a secret', () => {
     }
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect((await stat(join(path, '..'))).mode & 0o777).toBe(0o700);
-    expect(await readSecret(path)).toBe('second-1');
+    expect(await read()).toBe('second-1');
     expect(await readdir(join(path, '..'))).toEqual(['pve1-guest-101.secret']);
   });
 
@@ -38,7 +41,7 @@ describe('the file of a secret', () => {
     {
       await using _room = await reserveSecret(path);
     }
-    expect(await readSecret(path)).toBe('first');
+    expect(await read()).toBe('first');
     expect(await readdir(join(path, '..'))).toEqual(['pve1-guest-101.secret']);
   });
 
@@ -49,7 +52,7 @@ describe('the file of a secret', () => {
     await symlink(elsewhere, `${path}.new`);
     await write('second');
     expect(await readFile(elsewhere, 'utf8')).toBe('theirs');
-    expect(await readSecret(path)).toBe('second');
+    expect(await read()).toBe('second');
   });
 
   it.runIf(process.getuid?.() === 0)('made by root belongs to whom the directory belongs to', async () => {
@@ -69,13 +72,13 @@ describe('the file of a secret', () => {
   });
 
   it('that is not there is nothing; one that others may read, or that holds something else, is refused', async () => {
-    expect(await readSecret(path)).toBeUndefined();
+    expect(await read()).toBeUndefined();
     await write('first');
     await chmod(path, 0o640);
-    await expect(readSecret(path)).rejects.toMatchObject({ hint: `chmod 600 ${path}` });
+    await expect(read()).rejects.toMatchObject({ hint: `chmod 600 ${path}` });
     await chmod(path, 0o600);
     await writeFile(path, 'PVEAPIToken=tacet@pve!guest-101=abc\n');
-    const refused = readSecret(path);
+    const refused = read();
     await expect(refused).rejects.toThrow('does not hold the secret of a token');
     await expect(refused).rejects.not.toThrow('abc');
   });

@@ -1,8 +1,10 @@
-import { constants } from 'node:fs';
 import { access, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { type KeyRing, readSecretFile, tokenSecretFile } from '@tacet/runtime/sealing';
 import { CliError } from '../cli-error.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { fullTokenId } from './step.ts';
+import type { TokenWish } from './wish.ts';
 
 /** Room for one secret that is not known yet. Leaving its scope without a `write` leaves no trace. */
 export interface ReservedSecret extends AsyncDisposable {
@@ -51,28 +53,17 @@ async function ownerOf(directory: string): Promise<{ uid: number; gid: number }>
 
 /**
  * Undefined when there is no such file.
- * @throws CliError when it cannot be read, holds something else, or others may read it, which the controller
- *   would refuse too
+ * @throws TacetError when it cannot be read, does not open, holds something else, or others may read it: all that the
+ *   controller would refuse too
  */
-export async function readSecret(path: string): Promise<string | undefined> {
-  let file: FileHandle;
-  try {
-    file = await open(path, constants.O_RDONLY);
-  } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
-    throw new CliError(`cannot read ${path}`, exitCodes.failed, { code: 'invalid-input', cause });
-  }
-  await using _file = file;
-  const { mode } = await file.stat();
-  if ((mode & 0o077) !== 0) {
-    throw new CliError(`${path} can be read by others`, exitCodes.failed, {
-      code: 'invalid-input',
-      hint: `chmod 600 ${path}`,
-    });
-  }
-  const secret = (await file.readFile('utf8')).trim();
-  if (/^[\w-]+$/.test(secret)) return secret;
-  throw new CliError(`${path} does not hold the secret of a token`, exitCodes.failed, {
+export async function readSecret(
+  { secretFile, tokenId }: Pick<TokenWish, 'secretFile' | 'tokenId'>,
+  userId: string,
+  keys: KeyRing | undefined,
+): Promise<string | undefined> {
+  const found = await readSecretFile(tokenSecretFile(secretFile, fullTokenId(userId, tokenId)), keys);
+  if (found === undefined || /^[\w-]+$/.test(found.secret)) return found?.secret;
+  throw new CliError(`${secretFile} does not hold the secret of a token`, exitCodes.failed, {
     code: 'invalid-input',
     hint: 'Make the token anew with --rotate, which replaces the file.',
   });

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { guestRole, restoreRole, type RoleWish, targetRole } from './roles.ts';
+import { guestRole, restoreRole, type RoleWish, targetRole } from '@tacet/proxmox';
 
 export interface WishedGrant {
   readonly path: string;

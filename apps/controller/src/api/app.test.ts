@@ -1,12 +1,18 @@
-import { problemSchema } from '@tacet/protocol';
+import { type Backup, problemSchema } from '@tacet/protocol';
 import { silentLogger, systemClock } from '@tacet/runtime';
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { Access } from '../access/access.ts';
+import { trustedProxies } from '../access/client-address.ts';
+import { Doctor } from '../doctor/doctor.ts';
 import { EventLog } from '../event-log.ts';
+import { Copies } from '../gateway/copies.ts';
 import { Enrolment } from '../gateway/enrolment.ts';
 import { Roster } from '../gateway/roster.ts';
 import { Operations } from '../jobs/operations.ts';
+import { Metrics } from '../metrics/metrics.ts';
 import { hashSecret } from '../secrets.ts';
+import { ScheduleDesk } from '../schedules/schedule-desk.ts';
 import { openStore, type Store } from '../store/open-store.ts';
 import { FakeAgents } from '../testing/fake-agents.ts';
 import { fakeNodes, FakeNode, goodBackup } from '../testing/fake-node.ts';
@@ -23,6 +29,7 @@ describe('the HTTP API', () => {
     const clock = systemClock;
     const log = silentLogger;
     store = await openStore(':memory:');
+    await store.apiTokens.put('cli', hashSecret('token'), clock.now());
     const events = new EventLog({ events: store.events, clock, log });
     const roster = new Roster();
     const quiesce = new FakeQuiesce(clock);
@@ -54,19 +61,50 @@ describe('the HTTP API', () => {
       controller: () => ({ url: 'https://127.0.0.1:1', fingerprint: Array(32).fill('AA').join(':') }),
       ttlMs: 1_000,
     });
+    const nodes = { ...ports.nodes, guests: async () => [] };
+    const schedules = await ScheduleDesk.open({ ...ports, nodes, store, operations, events, log });
     api = createApi({
       version: '0.1.0',
-      tokenHash: hashSecret('token'),
+      access: new Access({ store, clock, log, limits: { loginIdleMs: 1_000_000, loginMaxMs: 1_000_000 } }),
+      clock,
+      metrics: await Metrics.create({
+        version: '0.1.0',
+        store,
+        roster,
+        running: () => operations.running(),
+        backupReady: async () => new Map(),
+      }),
+      web: {
+        publicOrigin: undefined,
+        trustedProxies: trustedProxies([]),
+        metricsFromLoopback: false,
+        loginMaxMs: 1_000_000,
+        dashboardDir: '/nowhere',
+      },
       store,
       events,
       roster,
       enrolment,
+      copies: new Copies({ store, events, clock, roster, exclusively: (work) => work() }),
       operations,
+      schedules,
+      doctor: new Doctor({
+        nodes: [],
+        guests: () => store.guests.list(),
+        live: () => undefined,
+        retentions: async () => [],
+        hook: undefined,
+        controllerVersion: '0.1.0',
+        reports: store.doctorReports,
+        clock,
+        log,
+      }),
       simulation: { nodes: ['pve1'], isSimulated: () => true },
       log,
       signal: new AbortController().signal,
     });
     return async () => {
+      await schedules[Symbol.asyncDispose]();
       await operations[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
     };
@@ -108,6 +146,14 @@ describe('the HTTP API', () => {
     expect(await call('GET', '/api/v1/openapi.json', undefined, '')).toMatchObject({ status: 200 });
   });
 
+  it('can be browsed: every route with who may ask it, and nothing that a page would have to load', async () => {
+    const page = await (await api.request('/api/v1/docs')).text();
+    expect(page).toContain('<code>POST /api/v1/guests/{vmid}/backups</code>');
+    expect(page).toContain('Needs the role operator.');
+    expect(page).toContain('&quot;maxHoldMs&quot;');
+    expect(page).not.toMatch(/<script|<style|<link|style=|src=/);
+  });
+
   it('describes every route that it has', async () => {
     const { body } = await call('GET', '/api/v1/openapi.json');
     const { paths } = body as { paths: Record<string, Record<string, unknown>> };
@@ -115,7 +161,7 @@ describe('the HTTP API', () => {
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
     const served = api.routes
-      .filter(({ method, path }) => method !== 'ALL' && path !== '/api/v1/openapi.json')
+      .filter(({ method, path }) => method !== 'ALL' && path !== '/*')
       .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
     expect(described.toSorted()).toEqual([...new Set(served)].toSorted());
     expect(described.length).toBeGreaterThan(10);
@@ -161,4 +207,49 @@ describe('the HTTP API', () => {
     const { body } = await waiting;
     expect(body).toMatchObject({ events: [{ type: 'operation.started' }] });
   });
+
+  async function walk(list: 'operations' | 'backups'): Promise<string[]> {
+    const seen: string[] = [];
+    for (let next: string | null = ''; next !== null;) {
+      const cursor: string = next === '' ? '' : `&cursor=${next}`;
+      const { body } = await call('GET', `/api/v1/${list}?limit=2${cursor}`);
+      const page = body as Record<string, { id: string }[]> & { next: string | null };
+      seen.push(...(page[list] ?? []).map(({ id }) => id));
+      next = page.next;
+    }
+    return seen;
+  }
+
+  it('lists what there is in pages, each once, also what shares its time', async () => {
+    const ids = Array.from({ length: 5 }, (_, n) => `op${n}`);
+    for (const [n, id] of ids.entries()) {
+      await store.operations.create({ id, kind: 'backup', vmid: 101, startedAt: Math.floor(n / 2) });
+      await store.backups.create(backupOf(id, Math.floor(n / 2)), 'local');
+    }
+    expect(await walk('operations')).toEqual(ids.toReversed());
+    expect(await walk('backups')).toEqual(ids.toReversed());
+    expect(await refusal('GET', '/api/v1/backups?cursor=x')).toEqual([400, 'invalid-input']);
+  });
+
+  it('says that it is not ready when its store does not answer', async () => {
+    expect(await call('GET', '/readyz', undefined, '')).toMatchObject({ status: 200 });
+    vi.spyOn(store.events, 'newest').mockRejectedValueOnce(new Error('disk I/O error'));
+    expect(await refusal('GET', '/readyz', undefined, '')).toEqual([503, 'not-ready']);
+  });
 });
+
+function backupOf(id: string, finishedAt: number): Backup {
+  const verdict = { consistency: 'crash', reason: 'NotHeld', message: '', proof: null } as const;
+  return {
+    id,
+    operationId: id,
+    vmid: 101,
+    node: 'pve1',
+    volid: id,
+    sizeBytes: null,
+    startedAt: 0,
+    finishedAt,
+    origin: 'controller',
+    verdict: { ...verdict, services: [], uncovered: [] },
+  };
+}

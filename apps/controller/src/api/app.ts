@@ -3,35 +3,51 @@ import { protocolVersion, versionInfoSchema } from '@tacet/protocol';
 import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
 import { Failure } from '../failure.ts';
-import { bearerAuth } from './auth.ts';
+import { auditTrail } from './audit-trail.ts';
+import { authorize } from './authorize.ts';
+import { conditionalGet } from './conditional-get.ts';
+import { dashboardFiles } from './dashboard-files.ts';
 import type { ApiDeps } from './deps.ts';
 import { answers, problems } from './describe.ts';
 import { problemResponse } from './problems.ts';
-import { agentRoutes, enrolPath } from './routes/agents.ts';
+import { requestTimes } from './request-times.ts';
+import { RouteTable } from './route-table.ts';
+import { accountRoutes } from './routes/accounts.ts';
+import { agentRoutes } from './routes/agents.ts';
+import { apiTokenRoutes } from './routes/api-tokens.ts';
+import { auditRoutes } from './routes/audit.ts';
+import { descriptionRoutes } from './routes/description.ts';
+import { doctorRoutes } from './routes/doctor.ts';
+import { eventStreamRoutes } from './routes/event-stream.ts';
+import { copyRoutes } from './routes/copies.ts';
 import { eventRoutes } from './routes/events.ts';
 import { guestRoutes } from './routes/guests.ts';
+import { loginRoutes } from './routes/logins.ts';
+import { metricsRoutes } from './routes/metrics.ts';
 import { operationRoutes } from './routes/operations.ts';
+import { probeRoutes } from './routes/probes.ts';
+import { snapshotRoutes } from './routes/snapshots.ts';
+import { scheduleRoutes } from './routes/schedules.ts';
+import { securityHeaders } from './security-headers.ts';
+import { needs } from './security.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
-const descriptionPath = '/api/v1/openapi.json';
-const healthPath = '/healthz';
 
 const version = createRoute({
   method: 'get',
   path: '/api/v1/version',
   summary: 'Which controller this is',
+  security: needs('viewer'),
   responses: { 200: answers('Its version', versionInfoSchema), ...problems },
 });
 
-const health = createRoute({
-  method: 'get',
-  path: healthPath,
-  summary: 'Whether the controller answers',
-  security: [],
-  responses: { 200: answers('It does', z.object({ status: z.literal('ok') })), ...problems },
-});
-
-/** The HTTP API. Everything that is refused is a problem+json with a code. */
+/**
+ * The HTTP API, and the dashboard everywhere else. Everything that is refused is a problem+json with a code.
+ *
+ * A route says who may ask it where it is described, in its `createRoute`: `security: needs('viewer')` to look,
+ * `needs('operator')` for what touches guests, `needs('admin')` for what decides who may; `openToAll` for what brings
+ * its own proof. One that says nothing is refused to everybody, and fails the tests.
+ */
 export function createApi(deps: ApiDeps): OpenAPIHono {
   const app = new OpenAPIHono({
     defaultHook: (result) => {
@@ -45,7 +61,11 @@ export function createApi(deps: ApiDeps): OpenAPIHono {
     return problemResponse(c, error);
   });
   app.notFound((c) => problemResponse(c, new Failure('not-found', `no such path: ${c.req.path}`)));
-  app.use(bearerAuth(deps.tokenHash, new Set([enrolPath, descriptionPath, healthPath])));
+  const routes = new RouteTable(app);
+  app.use(securityHeaders());
+  app.use(requestTimes(deps, routes));
+  app.use(auditTrail({ ...deps, audit: deps.store.audit }, routes));
+  app.use(authorize(deps, routes));
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
@@ -55,21 +75,29 @@ export function createApi(deps: ApiDeps): OpenAPIHono {
     }),
   );
 
-  app.openapi(health, (c) => c.json({ status: 'ok' as const }, 200));
+  app.use(conditionalGet());
+
+  probeRoutes(app, deps);
   app.openapi(version, (c) => {
     const { version: own, simulation } = deps;
     return c.json({ version: own, protocol: protocolVersion, simulatedNodes: [...simulation.nodes] }, 200);
   });
   guestRoutes(app, deps);
+  copyRoutes(app, deps);
   operationRoutes(app, deps);
+  snapshotRoutes(app, deps);
+  scheduleRoutes(app, deps);
+  eventStreamRoutes(app, deps);
   eventRoutes(app, deps);
   agentRoutes(app, deps);
+  loginRoutes(app, deps);
+  accountRoutes(app, deps);
+  apiTokenRoutes(app, deps);
+  auditRoutes(app, deps);
+  doctorRoutes(app, deps);
+  metricsRoutes(app, deps);
 
-  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
-  app.doc31(descriptionPath, {
-    openapi: '3.1.0',
-    info: { title: 'Tacet controller', version: deps.version },
-    security: [{ bearer: [] }],
-  });
+  descriptionRoutes(app, deps);
+  app.get('*', dashboardFiles(deps.web.dashboardDir));
   return app;
 }

@@ -3,11 +3,14 @@ import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { STATUS_CODES } from 'node:http';
+import { TooManyRequests } from '../access/too-many-requests.ts';
 import { Failure, toWireError } from '../failure.ts';
 
 const statuses: Record<ErrorCode, ContentfulStatusCode> = {
   'invalid-input': 400,
   unauthorized: 401,
+  forbidden: 403,
+  'too-many-requests': 429,
   'not-found': 404,
   conflict: 409,
   'guest-not-connected': 409,
@@ -24,6 +27,8 @@ const statuses: Record<ErrorCode, ContentfulStatusCode> = {
   'restore-failed': 502,
   'node-unreachable': 503,
   'node-busy': 503,
+  'not-ready': 503,
+  'not-started': 503,
   'deadline-exceeded': 504,
   internal: 500,
 };
@@ -41,9 +46,14 @@ export function problemResponse(c: Context, error: unknown): Response {
     ...(hint !== undefined && { hint }),
   };
   const challenge = status === 401 ? { 'WWW-Authenticate': 'Bearer' } : undefined;
+  const later =
+    error instanceof TooManyRequests
+      ? { 'Retry-After': String(Math.ceil(error.retryAfterMs / 1000)) }
+      : undefined;
   return c.body(JSON.stringify(problem), status, {
     'Content-Type': 'application/problem+json',
     ...challenge,
+    ...later,
   });
 }
 

@@ -6,6 +6,7 @@ import { hashSecret } from '../secrets.ts';
 import { openStore, type Store } from '../store/open-store.ts';
 import { fakeIncarnation, fakeStatus } from '../testing/fake-agent.ts';
 import { type Admitted, Admission } from './admission.ts';
+import { SaySo } from './say-so.ts';
 
 function credentialOf({ welcome }: Admitted): string {
   if (welcome.kind === 'adopted') return welcome.credential;
@@ -16,11 +17,21 @@ describe('a copy of guest 101 that this controller ordered as guest 201', () => 
   const clock = new ManualClock();
   let store: Store;
   let admission: Admission;
+  const connected = new Set<string>();
 
   beforeEach(async () => {
+    connected.clear();
     store = await openStore(':memory:');
     const events = new EventLog({ events: store.events, clock, log: silentLogger });
-    admission = new Admission({ store, events, clock, log: silentLogger });
+    const saySo = new SaySo({ events, clock });
+    admission = new Admission({
+      store,
+      events,
+      clock,
+      log: silentLogger,
+      saySo,
+      isConnected: (id) => connected.has(id),
+    });
     await store.guests.enrol({ id: 'g101', vmid: 101, credentialHash: hashSecret('own'), now: 1 });
     await store.operations.create({ id: 'op', kind: 'restore', vmid: 101, startedAt: 1 });
     await order();
@@ -88,9 +99,34 @@ describe('a copy of guest 101 that this controller ordered as guest 201', () => 
     expect((await store.guests.enrolled(201))?.id).toBe(adopted.guestId);
   });
 
+  it('is welcome although a copy of that VMID was dismissed before, and stays so', async () => {
+    await store.dismissedCopies.add('g101', 'guest 201', 1);
+    expect((await hello('own', copy)).welcome.kind).toBe('adopted');
+    expect(await store.dismissedCopies.has('g101', 'guest 201')).toBe(false);
+  });
+
   it('leaves the original what it is', async () => {
     await hello('own', copy);
     const original = await hello('own', fakeIncarnation(101));
     expect(original).toMatchObject({ guestId: 'g101', welcome: { kind: 'guest', vmid: 101 } });
+  });
+
+  const other = (vmid: number): Promise<Admitted> => hello('own', fakeIncarnation(vmid, copy.macs[0]));
+
+  it('is not the only one: of copies without end sixteen are kept, and those that are connected stay', async () => {
+    const first = await other(300);
+    connected.add(first.guestId);
+    for (let vmid = 301; vmid < 340; vmid += 1) {
+      await other(vmid);
+      await clock.advance(1);
+    }
+    const rows = (await store.guests.list()).filter(({ identity }) => identity === 'quarantined');
+    expect(rows).toHaveLength(16);
+    expect(rows.map(({ id }) => id)).toContain(first.guestId);
+    expect(rows.at(-1)?.vmid).toBe(339);
+
+    for (const { id } of rows) connected.add(id);
+    await expect(other(400)).rejects.toMatchObject({ code: 'guest-quarantined', hint: expect.any(String) });
+    expect((await other(339)).welcome.kind).toBe('quarantined');
   });
 });

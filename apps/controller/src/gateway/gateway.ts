@@ -23,7 +23,9 @@ import {
   type RequestOptions,
   type SessionLimits,
 } from './agent-session.ts';
+import { Copies } from './copies.ts';
 import { type LiveGuest, Roster } from './roster.ts';
+import { SaySo } from './say-so.ts';
 
 export const sessionPath = '/agent/v1/session';
 
@@ -44,6 +46,8 @@ export interface GatewayOptions {
 /** Where agents dial in. Owns their sessions; whoever wants something of a guest asks here. */
 export class Gateway implements AgentPort, AsyncDisposable {
   readonly roster = new Roster();
+  readonly copies: Copies;
+  readonly #saySo: SaySo;
   readonly #options: GatewayOptions;
   readonly #admission: Admission;
   readonly #admissions = new ExclusiveRunner();
@@ -56,7 +60,12 @@ export class Gateway implements AgentPort, AsyncDisposable {
 
   constructor(options: GatewayOptions) {
     this.#options = options;
-    this.#admission = new Admission(options);
+    this.#saySo = new SaySo(options);
+    const isConnected = (guestId: string): boolean => this.roster.get(guestId)?.session != null;
+    this.#admission = new Admission({ ...options, saySo: this.#saySo, isConnected });
+    const { roster } = this;
+    const exclusively = <T>(work: () => Promise<T>): Promise<T> => this.#admissions.run('hello', work);
+    this.copies = new Copies({ ...options, roster, exclusively });
   }
 
   /** For the HTTPS server's `upgrade` event. */
@@ -164,7 +173,7 @@ export class Gateway implements AgentPort, AsyncDisposable {
     const { clock, events, limits } = this.#options;
     const admitted = await this.#admission.admit(hello);
     if (socket.readyState !== socket.OPEN) return; // it left meanwhile, and will come back
-    const { guestId, vmid, welcome } = admitted;
+    const { guestId, vmid, welcome, holder } = admitted;
     const subject = { guestId, vmid };
     const label = `guest ${vmid ?? guestId}`;
     const log = this.#options.log.child({ vmid });
@@ -175,7 +184,7 @@ export class Gateway implements AgentPort, AsyncDisposable {
       limits,
       clock,
       log,
-      onNews: (news) => this.#hear(session, subject, news),
+      onNews: (news) => this.#hear(session, holder, subject, news),
     });
     socket.resume();
     session.send({
@@ -198,16 +207,22 @@ export class Gateway implements AgentPort, AsyncDisposable {
     };
     for (const displaced of admitted.displaced) this.roster.forget(displaced);
     this.roster.enter(guest);
-    session.ended.addEventListener('abort', () => void this.#leave(session, guestId), { once: true });
-    await events.record('session.opened', `the agent of ${label} is connected`, subject, {
-      bootId: hello.bootId,
-      agentVersion: hello.agentVersion,
+    session.ended.addEventListener('abort', () => void this.#leave(session, holder, guestId), {
+      once: true,
     });
+    const { bootId, agentVersion } = hello;
+    await this.#saySo.record(holder, 0, subject, () =>
+      events.record('session.opened', `the agent of ${label} is connected`, subject, {
+        bootId,
+        agentVersion,
+      }),
+    );
     this.#options.onArrival(guest);
   }
 
   async #hear(
     session: AgentSession,
+    holder: string,
     subject: { guestId: string; vmid: number | null },
     news: AgentNews,
   ): Promise<void> {
@@ -215,11 +230,12 @@ export class Gateway implements AgentPort, AsyncDisposable {
     if (news.kind === 'status') {
       this.roster.update(session, subject.guestId, { status: news.status, lastSeenAt: clock.now() });
     } else if (!ownWords.test(news.event.type)) {
-      await events.append(news.event, subject);
+      const bytes = Buffer.byteLength(JSON.stringify(news.event));
+      await this.#saySo.record(holder, bytes, subject, () => events.append(news.event, subject));
     }
   }
 
-  async #leave(session: AgentSession, guestId: string): Promise<void> {
+  async #leave(session: AgentSession, holder: string, guestId: string): Promise<void> {
     const { clock, events, log, store } = this.#options;
     const now = clock.now();
     if (!this.roster.leave(session, guestId, now)) return;
@@ -227,12 +243,9 @@ export class Gateway implements AgentPort, AsyncDisposable {
     if (guest === undefined) return;
     const { vmid, agentVersion, incarnation, status } = guest;
     const reason: unknown = session.ended.reason;
-    await events.record(
-      'session.closed',
-      reason instanceof Error ? reason.message : 'the session ended',
-      { guestId, vmid },
-      {},
-    );
+    const why = reason instanceof Error ? reason.message : 'the session ended';
+    const subject = { guestId, vmid };
+    await this.#saySo.record(holder, 0, subject, () => events.record('session.closed', why, subject));
     try {
       await store.guests.saw(guestId, { agentVersion, incarnation, status, at: now });
     } catch (error) {

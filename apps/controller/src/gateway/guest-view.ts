@@ -16,6 +16,7 @@ export function guestView(
     id: stored.id,
     vmid: stored.vmid,
     identity: stored.identity,
+    ...(stored.identity === 'quarantined' && stored.origin?.vmid != null && { copyOf: stored.origin.vmid }),
     connected,
     agentVersion: live?.agentVersion ?? stored.agentVersion,
     incarnation: live?.incarnation ?? stored.incarnation,

@@ -65,11 +65,11 @@ export class Roster {
     return true;
   }
 
-  /** Another guest bears this VMID now. */
-  forget(guestId: string): void {
+  /** Who was displaced, adopted or dismissed is not what it was: its session is over. */
+  forget(guestId: string, why = 'another guest has taken this VMID'): void {
     const session = this.#guests.get(guestId)?.session;
     this.#guests.delete(guestId);
-    session?.close(closeCodes.policy, 'another guest has taken this VMID');
+    session?.close(closeCodes.policy, why);
     this.#changed();
   }
 

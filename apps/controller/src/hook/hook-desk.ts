@@ -1,5 +1,6 @@
 import { type Clock, ExclusiveRunner } from '@tacet/runtime';
-import type { MakeBackup, Operations } from '../jobs/operations.ts';
+import type { Operations } from '../jobs/operations.ts';
+import type { MakeBackup } from '../jobs/resumed-work.ts';
 import type { AgentPort, NodesPort } from '../jobs/ports.ts';
 import type { QuiesceLimits } from '../jobs/quiesce-window.ts';
 import type { NodeRequest } from '../store/node-requests.ts';

@@ -1,4 +1,4 @@
-import type { Verdict } from '@tacet/protocol';
+import type { BackupOptions, Verdict } from '@tacet/protocol';
 import {
   ForbiddenError,
   ServerError,
@@ -33,7 +33,7 @@ class Bench {
     backupDeadlineMs: 60_000,
   };
 
-  run(storage?: string): Promise<FinishedBackup> {
+  run(storage?: string, options: Partial<BackupOptions> = {}): Promise<FinishedBackup> {
     const { agents, limits } = this;
     const recorder = {
       operationId: 'op',
@@ -44,7 +44,7 @@ class Bench {
       observed: () => undefined,
     };
     const deps = { agents, nodes: fakeNodes(this.node), clock, random: () => 0, limits };
-    return runBackup({ vmid: 101, storage }, deps, recorder, this.abort.signal);
+    return runBackup({ ...options, vmid: 101, storage }, deps, recorder, this.abort.signal);
   }
 
   async verdict(): Promise<Verdict> {
@@ -148,7 +148,7 @@ describe('a backup without a hold is made, and says why it is only crash-consist
   });
 
   it('when the storage cannot snapshot: nothing is held at all', async () => {
-    bench.node.will([lines.suspendMode, lines.archive, lines.ok]).snapshots = () => false;
+    bench.node.will([lines.suspendMode, lines.archive, lines.ok]).canBeSnapshotted = () => false;
     expect(await bench.verdict()).toMatchObject({ consistency: 'crash', message: /cannot snapshot/ });
     expect(bench.story).toEqual(['post', 'snapshot seen']);
   });
@@ -346,6 +346,110 @@ describe('a request for a backup that may have been carried out', () => {
   });
 });
 
+describe('a backup that is to be made in another way', () => {
+  it('than from a snapshot is made without a hold, and says why', async () => {
+    bench.node.will([lines.start, lines.stopMode, lines.archive, lines.ok]);
+    const { backup } = await bench.run(undefined, { mode: 'stop' });
+    expect(backup.verdict).toMatchObject({ consistency: 'crash', message: /stop mode was asked for/ });
+    expect(bench.node.orders).toMatchObject([{ mode: 'stop' }]);
+    expect(bench.story).toEqual(['post', 'snapshot seen']);
+  });
+
+  const closed = { whenNotQuiesced: 'fail-closed' } as const;
+
+  it('only when held is not asked for where nobody can hold', async () => {
+    bench.agents.here = 'not-connected';
+    const failure = { code: 'hold-failed', message: /no agent/, hint: /fail-closed/ };
+    await expect(bench.run(undefined, closed)).rejects.toMatchObject(failure);
+    expect(bench.story).toEqual([]);
+  });
+
+  it('only when held is not asked for where the hold fails, and leaves nothing held', async () => {
+    bench.quiesce.before = (method) => {
+      if (method === 'hold') throw new TacetError('the freezer is gone', { code: 'hold-failed' });
+    };
+    await expect(bench.run(undefined, closed)).rejects.toMatchObject({ message: /the freezer is gone/ });
+    await expect.poll(() => bench.isThawed).toBe(true);
+    expect(bench.story).not.toContain('post');
+  });
+
+  it('only when held is not asked for where the storage cannot snapshot', async () => {
+    bench.node.canBeSnapshotted = () => false;
+    await expect(bench.run(undefined, closed)).rejects.toMatchObject({ code: 'hold-failed' });
+    expect(bench.story).toEqual([]);
+  });
+
+  it('only when held is made when it is', async () => {
+    bench.node.will(goodBackup);
+    expect((await bench.run(undefined, closed)).backup.verdict.consistency).toBe('app');
+  });
+
+  it('with a retention of its own tells Proxmox VE', async () => {
+    bench.node.will(goodBackup);
+    await bench.run(undefined, { retention: { keepLast: 3, keepDaily: 7 } });
+    expect(bench.node.orders).toMatchObject([{ pruneBackups: 'keep-last=3,keep-daily=7' }]);
+  });
+
+  it('with a retention that the token may not ask for is made with that of the storage, under the same hold', async () => {
+    bench.node.will(goodBackup).onRequest = () => {
+      if (bench.node.orders.at(-1)?.pruneBackups === undefined) return;
+      throw new ForbiddenError('Permission check failed (/storage/local, Datastore.Allocate)');
+    };
+    const { backup } = await bench.run(undefined, { retention: { keepAll: true } });
+    expect(backup.verdict.consistency).toBe('app');
+    expect(bench.story).toEqual(['prepare', 'hold', 'post', 'post', 'snapshot seen', 'thaw']);
+    expect(bench.steps.join('\n')).toMatch(/retention-refused: .*Datastore\.Allocate/);
+  });
+
+  it('with a longest hold of its own is thawed after it', async () => {
+    const waitUntilThawed = async (): Promise<void> => {
+      while (!bench.journal.includes('thaw')) await clock.sleep(10);
+    };
+    bench.node.will([lines.snapshotMode, waitUntilThawed, lines.archive, lines.ok]);
+    bench.limits = { ...bench.limits, maxHoldMs: 3_600_000, leaseMs: 3_600_000 };
+    const { backup } = await bench.run(undefined, { maxHoldMs: 2_000 });
+    expect(backup.verdict.consistency).toBe('crash');
+    expect(bench.steps).toContain('hold-too-long: no snapshot was seen within 2000 ms');
+  });
+});
+
+describe('a node that is seen to be busy', () => {
+  it('is waited for before anybody is asked for anything', async () => {
+    let looks = 0;
+    bench.node.will(goodBackup).backingUp = () => ++looks < 3;
+    expect(await bench.verdict()).toMatchObject({ consistency: 'app' });
+    expect(bench.story).toEqual(['prepare', 'hold', 'post', 'snapshot seen', 'thaw']);
+  });
+
+  it('or not, where it does not say', async () => {
+    bench.node.will(goodBackup).backingUp = () => {
+      throw new ServerError('got timeout', 500);
+    };
+    expect(await bench.verdict()).toMatchObject({ consistency: 'app' });
+  });
+});
+
+describe('a guest that is leaving its node', () => {
+  it.each([
+    ['has left', "ERROR: Backup of VM 101 failed - unable to find VM '101'"],
+    ['is on its way', 'ERROR: Backup of VM 101 failed - CT is locked (migrate)'],
+  ])('and %s, is thawed, looked for, and held again', async (_, line) => {
+    bench.node.will([lines.start, line], 'job errors').will(goodBackup);
+    expect(await bench.verdict()).toMatchObject({ consistency: 'app' });
+    expect(bench.story).toEqual([
+      'prepare',
+      'hold',
+      'post',
+      'thaw',
+      'prepare',
+      'hold',
+      'post',
+      'snapshot seen',
+      'thaw',
+    ]);
+  });
+});
+
 describe('what is refused', () => {
   it('a storage that cannot take backups, before anything is quiesced', async () => {
     bench.node.content = ['images', 'rootdir'];
@@ -362,7 +466,7 @@ describe('what is refused', () => {
   });
 
   it('but a node that cannot say whether it can snapshot is believed to', async () => {
-    bench.node.will(goodBackup).snapshots = () => {
+    bench.node.will(goodBackup).canBeSnapshotted = () => {
       throw new ServerError('got timeout', 500);
     };
     expect(await bench.verdict()).toMatchObject({ consistency: 'app' });

@@ -1,7 +1,7 @@
-import { type BackupObservation, judge } from '@tacet/core';
-import type { Backup, Verdict } from '@tacet/protocol';
-import { ForbiddenError, MissingError, ProxmoxError } from '@tacet/proxmox';
-import { backoff, type Clock, describeError } from '@tacet/runtime';
+import { type BackupObservation, judge, pruneBackupsOf } from '@tacet/core';
+import type { Backup, BackupOptions, Verdict } from '@tacet/protocol';
+import { ForbiddenError, GuestNotHereError, MissingError, ProxmoxError } from '@tacet/proxmox';
+import { backoff, type Clock, describeError, TacetError } from '@tacet/runtime';
 import { Failure } from '../failure.ts';
 import { asNodeFailure } from '../nodes/node-failure.ts';
 import { type TaskSightings, watchBackup } from './backup-attempt.ts';
@@ -20,10 +20,10 @@ export interface BackupDeps {
   readonly limits: QuiesceLimits & { readonly backupDeadlineMs: number };
 }
 
-export interface BackupRequest {
+export interface BackupRequest extends Partial<BackupOptions> {
   readonly vmid: number;
-  /** The node's configured one when undefined. */
-  readonly storage: string | undefined;
+  /** No older backup is removed for this one. */
+  readonly keepOthers?: boolean;
 }
 
 export interface FinishedBackup {
@@ -31,41 +31,55 @@ export interface FinishedBackup {
   readonly storage: string;
 }
 
+/** For the thaw to come before the end of the lease. */
+const THAW_WAY_MS = 2_000;
 const RETRY = { baseMs: 20_000, capMs: 120_000 };
 /** A busy node is waited for; one that does not answer is somebody's problem to look at. */
 const UNREACHABLE_PATIENCE_MS = 600_000;
 
 /**
  * A backup in API mode: prepare, hold, ask Proxmox VE for it, thaw at the line that proves the snapshot, judge.
- * The backup is made whether or not anything could be held; only the verdict differs.
+ * Unless it is to fail closed, the backup is made whether or not anything could be held; only the verdict differs.
  *
  * @throws Failure when there is no backup.
  */
 export async function runBackup(
-  { vmid, storage: wanted }: BackupRequest,
+  request: BackupRequest,
   deps: BackupDeps,
   recorder: Recorder,
   signal: AbortSignal,
 ): Promise<FinishedBackup> {
-  const node = await deps.nodes.locate(vmid, signal);
-  const storage = wanted ?? node.backupStorage;
-  await requireBackupStorage(node, storage, recorder, signal);
-  const job = new BackupJob({ vmid, node, storage, deps, recorder, signal });
+  const { vmid } = request;
+  const job = new BackupJob({ vmid, request, deps, recorder, signal });
   return await job.run();
 }
 
 interface JobContext {
   readonly vmid: number;
-  readonly node: NodePort;
-  readonly storage: string;
+  readonly request: BackupRequest;
   readonly deps: BackupDeps;
   readonly recorder: Recorder;
   readonly signal: AbortSignal;
 }
 
+/** Where the guest is, and what can be done with it there. */
+interface Place {
+  readonly node: NodePort;
+  readonly storage: string;
+  /** Why nothing can be held there. */
+  readonly unfit: string | undefined;
+  /** False where the tasks from before could not be listed: then none that appears is known to be this job's. */
+  readonly knowsBefore: boolean;
+}
+
 /** Made, or why it must be tried again later. */
 type Attempt =
-  | { readonly kind: 'done'; readonly seen: TaskSightings; readonly verdict: Verdict }
+  | {
+      readonly kind: 'done';
+      readonly seen: TaskSightings;
+      readonly verdict: Verdict;
+      readonly place: Place;
+    }
   | {
       readonly kind: 'later';
       readonly code: 'node-busy' | 'node-unreachable';
@@ -78,9 +92,8 @@ class BackupJob {
   readonly #now: JobClock;
   /** Tasks that were there before this job, and those it has followed to their end. */
   readonly #known = new Set<string>();
-  /** False where those from before could not be listed: then none that appears is known to be this job's. */
-  #knowsBefore = false;
   #attempts = 0;
+  #place: Place | undefined;
 
   constructor(context: JobContext) {
     this.#context = context;
@@ -88,23 +101,18 @@ class BackupJob {
   }
 
   async run(): Promise<FinishedBackup> {
-    const { deps, node, vmid, recorder, signal } = this.#context;
+    const { deps, vmid, recorder, signal } = this.#context;
     const startedAt = this.#now();
     const { backupDeadlineMs } = deps.limits;
     const patienceMs = {
       'node-busy': backupDeadlineMs,
       'node-unreachable': Math.min(backupDeadlineMs, UNREACHABLE_PATIENCE_MS),
     };
-    const unfit = await this.#whyNotToHold();
-    if (unfit !== undefined) recorder.step('not-held', unfit);
-    const before = await this.#tasksOf(node);
-    this.#knowsBefore = before !== null;
-    for (const task of before ?? []) this.#known.add(task.upid);
-
     for (const delayMs of backoff({ ...RETRY, random: deps.random })) {
-      const attempt = await this.#attempt(unfit);
+      const attempt = await this.#attempt();
       if (attempt.kind === 'done') {
-        return await finishBackup(this.#context, attempt.seen, attempt.verdict, startedAt, this.#now);
+        const followed = { ...this.#context, ...attempt.place };
+        return await finishBackup(followed, attempt.seen, attempt.verdict, startedAt, this.#now);
       }
       if (this.#now() + delayMs - startedAt > patienceMs[attempt.code]) {
         throw new Failure(attempt.code, `no backup of guest ${vmid} could be started: ${attempt.why}`, {
@@ -121,42 +129,88 @@ class BackupJob {
     throw new Failure('internal', 'unreachable: the delays have no end');
   }
 
-  async #attempt(unfit: string | undefined): Promise<Attempt> {
+  async #attempt(): Promise<Attempt> {
+    const { signal } = this.#context;
     const orphan = await this.#startedUnseen();
-    this.#context.signal.throwIfAborted();
-    if (orphan !== undefined) return await this.#follow(orphan, undefined, lostAnswer());
+    signal.throwIfAborted();
+    if (orphan !== undefined) return await this.#follow(orphan.task, undefined, lostAnswer(), orphan.place);
+    const place = await this.#goToGuest();
+    const { node, unfit } = place;
+    // To be held for a node that is seen to be busy would be for nothing; vzdump itself tells of those unseen.
+    if ((await this.#try('tasks-unknown', () => node.isBackingUp(signal))) === true) return busy(node);
 
     this.#attempts += 1;
-    await this.#noteRequest(); // before anything is held: a stall does not wait for a disk
+    await this.#noteRequest(place); // before anything is held: a stall does not wait for a disk
     const window = unfit === undefined ? this.#newWindow() : undefined;
     try {
       const notHeldBecause = unfit ?? (await window?.open());
+      this.#requireHeld(notHeldBecause);
       const seen = { ...nothingSeen(), notHeldBecause, backupRequestedAt: this.#now() };
-      const task = await this.#post();
+      const task = await this.#post(place);
       if ('kind' in task) return task;
-      return await this.#follow(task, window, seen);
+      return await this.#follow(task, window, seen, place);
     } finally {
       await window?.thaw('the job leaves its hold');
     }
   }
 
-  async #noteRequest(): Promise<void> {
-    const { deps, node, vmid, storage, recorder, signal } = this.#context;
-    const known = this.#knowsBefore ? [...this.#known] : null;
+  /** Guests move, also while their node is busy. Where nobody can say, this one is looked for where it was. */
+  async #goToGuest(): Promise<Place> {
+    const { deps, vmid, recorder, signal } = this.#context;
+    const before = this.#place;
+    let node: NodePort;
+    try {
+      node = await deps.nodes.locate(vmid, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (before === undefined || TacetError.is(error, 'not-found')) throw error;
+      recorder.step('location-unknown', describeError(error));
+      return before;
+    }
+    if (node.name === before?.node.name) return before;
+    if (before !== undefined) recorder.step('moved', `guest ${vmid} is on ${node.name} now`);
+    this.#place = await this.#arrive(node);
+    return this.#place;
+  }
+
+  async #arrive(node: NodePort): Promise<Place> {
+    const { request, recorder, signal } = this.#context;
+    const storage = request.storage ?? node.backupStorage;
+    await requireBackupStorage(node, storage, recorder, signal);
+    const unfit = await this.#whyNotToHold(node);
+    if (unfit !== undefined) recorder.step('not-held', unfit);
+    this.#requireHeld(unfit);
+    const tasks = await this.#tasksOf(node);
+    for (const task of tasks ?? []) this.#known.add(task.upid);
+    return { node, storage, unfit, knowsBefore: tasks !== null };
+  }
+
+  async #noteRequest({ node, storage, knowsBefore }: Place): Promise<void> {
+    const { deps, vmid, recorder, signal } = this.#context;
+    const known = knowsBefore ? [...this.#known] : null;
     const askedAt = deps.clock.now();
     await recorder.asking({ what: 'backup', node: node.name, vmid, storage, volid: null, askedAt, known });
     signal.throwIfAborted();
   }
 
   /** Asks Proxmox VE for the backup. Whatever is held stays held only if it has said yes. */
-  async #post(): Promise<StartedTask | Attempt> {
-    const { node, vmid, storage, recorder, signal } = this.#context;
+  async #post({ node, storage }: Place): Promise<StartedTask | Attempt> {
+    const { vmid, request, recorder, signal } = this.#context;
+    const { mode = 'snapshot', retention, keepOthers = false } = request;
+    const order = { vmid, storage, mode, ...(keepOthers && { keepOthers }) };
+    const pruneBackups = retention && pruneBackupsOf(retention);
     try {
-      const task = await node.startBackup(vmid, storage, signal);
+      const task = await this.#unlessRefused(
+        () => node.startBackup({ ...order, pruneBackups }, signal),
+        () => node.startBackup({ ...order, pruneBackups: undefined }, signal),
+      );
       recorder.step('requested', `${node.name} accepted the backup: ${task.upid}`);
       return task;
     } catch (error) {
       signal.throwIfAborted();
+      if (error instanceof GuestNotHereError) {
+        return { kind: 'later', code: 'node-busy', why: `guest ${vmid} has left ${node.name}`, error };
+      }
       if (!mayBeUnderWay(error)) {
         throw asNodeFailure(error, `${node.name} refused the backup of guest ${vmid}`);
       }
@@ -166,12 +220,35 @@ class BackupJob {
     }
   }
 
+  /** A backup that keeps more than it should is better than none. */
+  async #unlessRefused(
+    start: () => Promise<StartedTask>,
+    startWithoutRetention: () => Promise<StartedTask>,
+  ): Promise<StartedTask> {
+    try {
+      return await start();
+    } catch (error) {
+      const isRetention =
+        error instanceof ForbiddenError &&
+        this.#context.request.retention !== undefined &&
+        error.privileges.includes('Datastore.Allocate');
+      if (!isRetention) throw error;
+      this.#context.recorder.step(
+        'retention-refused',
+        `the retention of the storage applies, not the one that was asked for: ${describeError(error)}`,
+      );
+      return await startWithoutRetention();
+    }
+  }
+
   async #follow(
     task: StartedTask,
     window: QuiesceWindow | undefined,
     seen: BackupObservation,
+    place: Place,
   ): Promise<Attempt> {
-    const { deps, node, recorder, signal } = this.#context;
+    const { deps, vmid, recorder, signal } = this.#context;
+    const { node, storage } = place;
     this.#known.add(task.upid);
     const observe = (sightings?: TaskSightings): BackupObservation => {
       const held = {
@@ -196,16 +273,12 @@ class BackupJob {
       onThawed: (soFar) => recorder.observed(observe(soFar)),
     });
     await window?.thaw('the job leaves its hold');
-    const end = await requireMade(this.#context, sightings);
-    if (end.kind === 'busy') {
-      return {
-        kind: 'later',
-        code: 'node-busy',
-        why: `another backup runs on ${node.name}`,
-        error: end.error,
-      };
+    const end = await requireMade({ node, storage, vmid, recorder, signal }, sightings);
+    if (end.kind === 'busy') return busy(node, end.error);
+    if (end.kind === 'elsewhere') {
+      return { kind: 'later', code: 'node-busy', why: end.why, error: end.error };
     }
-    return { kind: 'done', seen: sightings, verdict: judge(observe(sightings)) };
+    return { kind: 'done', seen: sightings, verdict: judge(observe(sightings)), place };
   }
 
   /** For what a backup can do without: a backup that is made is not given up for it, nor when cancelled. */
@@ -218,9 +291,20 @@ class BackupJob {
     }
   }
 
-  /** Where the storage cannot snapshot, vzdump copies a running guest for minutes: no hold can span that. */
-  async #whyNotToHold(): Promise<string | undefined> {
-    const { node, vmid, signal } = this.#context;
+  /** @throws Failure where the backup is to be made only of a guest that is held. */
+  #requireHeld(notHeldBecause: string | undefined): void {
+    const { vmid, request } = this.#context;
+    if (notHeldBecause === undefined || request.whenNotQuiesced !== 'fail-closed') return;
+    throw new Failure('hold-failed', `guest ${vmid} could not be held: ${notHeldBecause}`, {
+      hint: 'No backup was made, because it was to be made only when held (fail-closed).',
+    });
+  }
+
+  /** Where vzdump does not work from a snapshot, it copies for minutes: no hold can span that. */
+  async #whyNotToHold(node: NodePort): Promise<string | undefined> {
+    const { vmid, request, signal } = this.#context;
+    const { mode = 'snapshot' } = request;
+    if (mode !== 'snapshot') return `a backup in ${mode} mode was asked for, and no hold can span that`;
     const can = await this.#try('feature-unknown', () => node.canSnapshot(vmid, signal));
     // Unknown is not no: should vzdump fall back after all, its log says so and the hold ends there.
     return can === false
@@ -229,10 +313,12 @@ class BackupJob {
   }
 
   /** A task of this guest that appeared since the job began, without this job having seen its start. */
-  async #startedUnseen(): Promise<StartedTask | undefined> {
-    if (this.#attempts === 0 || !this.#knowsBefore) return undefined;
-    const tasks = await this.#tasksOf(this.#context.node);
-    return tasks?.find((task) => !this.#known.has(task.upid));
+  async #startedUnseen(): Promise<{ task: StartedTask; place: Place } | undefined> {
+    const place = this.#place;
+    if (this.#attempts === 0 || place?.knowsBefore !== true) return undefined;
+    const tasks = await this.#tasksOf(place.node);
+    const task = tasks?.find(({ upid }) => !this.#known.has(upid));
+    return task && { task, place };
   }
 
   async #tasksOf(node: NodePort): Promise<readonly StartedTask[] | null> {
@@ -241,12 +327,20 @@ class BackupJob {
   }
 
   #newWindow(): QuiesceWindow {
-    const { vmid, deps, recorder, signal } = this.#context;
+    const { vmid, request, deps, recorder, signal } = this.#context;
     const suffix = this.#attempts === 1 ? '' : `.${this.#attempts}`;
     const quiesceId = recorder.operationId + suffix;
-    const { agents, clock, limits } = deps;
+    const { agents, clock } = deps;
+    const maxHoldMs = request.maxHoldMs ?? deps.limits.maxHoldMs;
+    // A lease outlives a controller that dies: it is hardly longer than the hold may be.
+    const leaseMs = Math.min(deps.limits.leaseMs, maxHoldMs + THAW_WAY_MS);
+    const limits = { ...deps.limits, maxHoldMs, leaseMs };
     return new QuiesceWindow({ agents, vmid, quiesceId, limits, clock, now: this.#now, recorder, signal });
   }
+}
+
+function busy(node: NodePort, error?: unknown): Attempt {
+  return { kind: 'later', code: 'node-busy', why: `another backup runs on ${node.name}`, error };
 }
 
 export function nothingSeen(): BackupObservation {

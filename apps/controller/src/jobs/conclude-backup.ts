@@ -1,6 +1,6 @@
 import type { BackupObservation } from '@tacet/core';
 import type { Verdict } from '@tacet/protocol';
-import type { ProxmoxError } from '@tacet/proxmox';
+import { GuestNotHereError, type ProxmoxError } from '@tacet/proxmox';
 import { Failure } from '../failure.ts';
 import { annotate } from './annotate.ts';
 import type { TaskSightings } from './backup-attempt.ts';
@@ -9,6 +9,9 @@ import { leftBehind } from './left-behind.ts';
 import type { NodePort } from './ports.ts';
 import type { Recorder } from './recorder.ts';
 import { volidOf } from './volid.ts';
+
+/** As Proxmox VE words it; the lock is on the guest for as long as it takes. */
+const MIGRATES = /is locked \(migrate\)/;
 
 /** What was followed to its end, by whom, and for whom. */
 export interface Followed {
@@ -19,22 +22,35 @@ export interface Followed {
   readonly signal: AbortSignal;
 }
 
+type End =
+  | { readonly kind: 'made' }
+  | { readonly kind: 'busy'; readonly error: ProxmoxError }
+  | { readonly kind: 'elsewhere'; readonly why: string; readonly error: ProxmoxError };
+
 /**
- * How a task of vzdump ended: `busy` where it did nothing because another holds the node's lock.
+ * How a task of vzdump ended: `busy` where it did nothing because another holds the node's lock, `elsewhere` where
+ * it did nothing because the guest is leaving the node, or has left it.
  *
  * @throws Failure `backup-failed`
  */
 export async function requireMade(
   { node, vmid, signal }: Followed,
   { outcome, lockFailed }: TaskSightings,
-): Promise<{ readonly kind: 'made' } | { readonly kind: 'busy'; readonly error: ProxmoxError }> {
+): Promise<End> {
   if (outcome === undefined) throw new Failure('internal', 'a task was followed to no end');
   if (outcome.status !== 'failed') return { kind: 'made' };
-  if (lockFailed) return { kind: 'busy', error: outcome.error };
+  const { error } = outcome;
+  if (lockFailed) return { kind: 'busy', error };
+  if (error instanceof GuestNotHereError) {
+    return { kind: 'elsewhere', why: `guest ${vmid} has left ${node.name}`, error };
+  }
+  if (MIGRATES.test(error.message)) {
+    return { kind: 'elsewhere', why: `guest ${vmid} is being migrated`, error };
+  }
   const left = await leftBehind(node, vmid, signal);
-  const hints = [outcome.error.hint, left].filter((hint) => hint !== undefined);
+  const hints = [error.hint, left].filter((hint) => hint !== undefined);
   throw new Failure('backup-failed', `${node.name} could not back up guest ${vmid}`, {
-    cause: outcome.error,
+    cause: error,
     hint: hints.length === 0 ? undefined : hints.join(' '),
   });
 }

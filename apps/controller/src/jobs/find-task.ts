@@ -1,4 +1,4 @@
-import { ForbiddenError, parseUpid, ProxmoxError, UnreachableError } from '@tacet/proxmox';
+import { ForbiddenError, MissingError, parseUpid, ProxmoxError, UnreachableError } from '@tacet/proxmox';
 import { type Clock, retry } from '@tacet/runtime';
 import type { NodeRequest } from '../store/node-requests.ts';
 import type { NodePort, StartedTask, TaskType } from './ports.ts';
@@ -8,7 +8,15 @@ const typeOf: Readonly<Record<NodeRequest['what'], TaskType>> = {
   hook: 'vzdump',
   restore: 'vzrestore',
   start: 'vzstart',
+  stop: 'vzshutdown',
+  snapshot: 'vzsnapshot',
+  rollback: 'vzrollback',
+  destroy: 'vzdestroy',
 };
+
+export function taskTypeOf(what: NodeRequest['what']): TaskType {
+  return typeOf[what];
+}
 
 /** How far the clocks of node and controller may be apart. */
 const SKEW_MS = 300_000;
@@ -71,13 +79,14 @@ async function look(
 
 /** The list of tasks comes from another process than the one that starts them, which may hang with a request. */
 async function requireDaemon(node: NodePort, request: NodeRequest, signal: AbortSignal): Promise<void> {
-  const { what, vmid, storage, volid } = request;
+  const { vmid, storage, volid } = request;
   try {
-    if (what === 'start') await node.isRunning(vmid, signal);
-    else await node.storageContent(volid?.split(':')[0] ?? storage, signal);
+    const onStorage = volid?.split(':')[0] ?? storage;
+    if (onStorage === '') await node.isRunning(vmid, signal);
+    else await node.storageContent(onStorage, signal);
   } catch (error) {
-    // No right to ask: then it cannot be known, and the list must do.
-    if (!(error instanceof ForbiddenError)) throw error;
+    // No right to ask, or no such guest: then it has answered, and the list must do.
+    if (!(error instanceof ForbiddenError || error instanceof MissingError)) throw error;
   }
 }
 

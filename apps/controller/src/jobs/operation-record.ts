@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { BackupObservation } from '@tacet/core';
-import type { Backup, Operation } from '@tacet/protocol';
+import type { Backup, HeldSnapshot, Operation } from '@tacet/protocol';
 import type { Clock, Logger } from '@tacet/runtime';
 import type { EventLog } from '../event-log.ts';
-import { toWireError } from '../failure.ts';
+import { Failure, toWireError } from '../failure.ts';
 import type { NewNodeRequest } from '../store/node-requests.ts';
 import type { Store } from '../store/open-store.ts';
 import type { Recorder } from './recorder.ts';
@@ -111,6 +111,18 @@ export class OperationRecord implements Recorder {
   /** The guest that a restore made stands from now on, however the operation ends. */
   restored(vmid: number): void {
     this.#view = { ...this.#view, restoredTo: vmid };
+  }
+
+  /** The snapshot stands too. */
+  took(snapshot: HeldSnapshot): void {
+    this.#view = { ...this.#view, snapshot };
+  }
+
+  /** The one that this operation has made. */
+  get backup(): Backup {
+    const { backup } = this.#view;
+    if (backup === null) throw new Failure('internal', 'no backup was recorded');
+    return backup;
   }
 
   /** The backup stands too, though it may not be in the store. */

@@ -23,10 +23,10 @@ beforeEach(async () => {
   node = new FakeNode(clock, []);
   node.will(goodBackup);
   const limits = {
-    prepareDeadlineMs: 2_000,
-    holdDeadlineMs: 2_000,
-    leaseMs: 3_000,
-    maxHoldMs: 20_000,
+    prepareDeadlineMs: 60_000,
+    holdDeadlineMs: 60_000,
+    leaseMs: 60_000,
+    maxHoldMs: 120_000,
     backupDeadlineMs: 60_000,
     restoreDeadlineMs: 60_000,
     readyDeadlineMs: 60_000,

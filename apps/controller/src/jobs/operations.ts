@@ -1,16 +1,26 @@
 import { randomUUID } from 'node:crypto';
-import type { Backup, Operation } from '@tacet/protocol';
+import type { Backup, BackupOptions, GuestSnapshot, HeldSnapshot, Operation } from '@tacet/protocol';
 import { type Clock, deferred, describeError, ExclusiveRunner, type Logger } from '@tacet/runtime';
 import type { EventLog } from '../event-log.ts';
 import { Failure } from '../failure.ts';
-import type { NodeRequest } from '../store/node-requests.ts';
 import type { Store } from '../store/open-store.ts';
-import { type BackupDeps, type FinishedBackup, runBackup } from './backup-job.ts';
+import { isNewer, type Position } from '../store/position.ts';
+import { type BackupDeps, runBackup } from './backup-job.ts';
+import { type DrillDeps, planDrill, runDrill } from './drill-job.ts';
 import { newOperation, OperationRecord } from './operation-record.ts';
-import type { Recorder } from './recorder.ts';
-import { checkRestore, type RestoreDeps, type RestoreRequest, runRestore } from './restore-job.ts';
-import { nothingStarted, resumeBackup } from './resume-backup.ts';
-import { type RestoreSoFar, resumeRestore } from './resume-restore.ts';
+import { checkReplacement, isInPlace, type ReplaceRequest, runReplacement } from './replace-job.ts';
+import { checkRestore, type RestoreDeps, runRestore } from './restore-job.ts';
+import {
+  describeRestored,
+  describeVerdict,
+  type Hands,
+  type MakeBackup,
+  type ResumeHook,
+  resumedWork,
+  type Work,
+} from './resumed-work.ts';
+import { checkRollback, runRollback } from './rollback-job.ts';
+import { describeSnapshots, listSnapshots, runSnapshot } from './snapshot-job.ts';
 
 export interface OperationsOptions {
   readonly store: Store;
@@ -19,17 +29,13 @@ export interface OperationsOptions {
   readonly log: Logger;
   readonly backup: BackupDeps;
   readonly restore: RestoreDeps;
+  readonly drill?: Omit<DrillDeps, keyof RestoreDeps>;
+  /** Told of every operation that has ended, however it did. */
+  readonly onEnded?: (operation: Operation) => void;
 }
 
 /** What a store with a full disk did not take is remembered up to here. */
 const MAX_REMEMBERED = 100;
-
-export type MakeBackup = (recorder: Recorder, signal: AbortSignal) => Promise<FinishedBackup>;
-
-type ResumeHook = (request: NodeRequest, startedAt: number) => MakeBackup;
-
-/** @returns how it ended, in words. */
-type Work = (record: OperationRecord, signal: AbortSignal) => Promise<string>;
 
 /**
  * Starts operations, and keeps those of one guest apart: at most one at a time concerns a VMID, be it as the
@@ -57,16 +63,25 @@ export class Operations implements AsyncDisposable {
     return this.isBusy(vmid) && !this.#resumed.has(vmid);
   }
 
+  /** Those that are under way. */
+  running(): Operation[] {
+    return [...this.#records.values()].map(({ view }) => view).filter(({ state }) => state === 'running');
+  }
+
   async get(id: string): Promise<Operation | undefined> {
     return this.#records.get(id)?.view ?? (await this.#options.store.operations.get(id));
   }
 
-  /** Newest first. */
-  async list(limit: number): Promise<Operation[]> {
-    const remembered = [...this.#records.values()].map(({ view }) => view);
-    const stored = await this.#options.store.operations.list(limit);
+  /** Newest first. @param before where the page before ended */
+  async list(limit: number, before?: Position): Promise<Operation[]> {
+    const remembered = [...this.#records.values()]
+      .map(({ view }) => view)
+      .filter(({ startedAt: at, id }) => before === undefined || isNewer(before, { at, id }));
+    const stored = await this.#options.store.operations.list(limit, before);
     return [...remembered, ...stored.filter(({ id }) => !this.#records.has(id))]
-      .toSorted((one, other) => other.startedAt - one.startedAt)
+      .toSorted((one, other) =>
+        isNewer({ at: one.startedAt, id: one.id }, { at: other.startedAt, id: other.id }) ? -1 : 1,
+      )
       .slice(0, limit);
   }
 
@@ -82,13 +97,11 @@ export class Operations implements AsyncDisposable {
       const requests = await store.nodeRequests.of(operation.id);
       const order = await store.restoreOrders.ofOperation(operation.id);
       const record = new OperationRecord({ ...this.#options, operation, requests: requests.length });
-      const work =
-        operation.kind === 'backup'
-          ? this.#resumedBackup(operation, requests.at(-1), resumeHook)
-          : this.#resumedRestore(order, requests);
-      const key = order?.targetVmid ?? operation.vmid;
+      const work = resumedWork({ operation, order, requests }, this.#hands, resumeHook);
+      const drill = await store.drills.ofOperation(operation.id);
+      const key = drill?.scratchVmid ?? order?.targetVmid ?? operation.vmid;
       this.#remember(record);
-      if (operation.kind === 'backup') this.#resumed.add(key);
+      if (key === operation.vmid) this.#resumed.add(key);
       record.step('resumed', 'the controller restarted, and goes on from what it had written down');
       const running = this.#runner.run(key, async (signal) => {
         await this.#conclude(record, work, signal);
@@ -98,12 +111,17 @@ export class Operations implements AsyncDisposable {
     }
   }
 
-  /** Returns as soon as it is recorded. @throws Failure `conflict` while another operation on the guest runs. */
-  async backup(vmid: number, storage: string | undefined): Promise<Operation> {
+  /**
+   * Returns as soon as it is recorded, under the id that is given, or a new one.
+   * @throws Failure `conflict` while another operation on the guest runs.
+   */
+  async backup(vmid: number, options: Partial<BackupOptions> = {}, id?: string): Promise<Operation> {
     const { backup: deps } = this.#options;
     this.#refuseBusy(vmid);
-    return await this.recordBackup(vmid, (recorder, signal) =>
-      runBackup({ vmid, storage }, deps, recorder, signal),
+    return await this.recordBackup(
+      vmid,
+      (recorder, signal) => runBackup({ ...options, vmid }, deps, recorder, signal),
+      id,
     );
   }
 
@@ -111,22 +129,72 @@ export class Operations implements AsyncDisposable {
    * A backup that `make` makes, or only follows where somebody else has asked for it. Where another operation on
    * the guest runs, it begins after that.
    */
-  async recordBackup(vmid: number, make: MakeBackup): Promise<Operation> {
-    return await this.#start('backup', vmid, vmid, (record, signal) =>
-      this.#makeBackup(make, record, signal),
-    );
+  async recordBackup(vmid: number, make: MakeBackup, id?: string): Promise<Operation> {
+    const work: Work = (record, signal) => this.#makeBackup(make, record, signal);
+    return await this.#start('backup', vmid, vmid, work, id);
   }
 
   /** @throws Failure `conflict` where the target is taken, `invalid-input` where nobody may restore. */
-  async restore(request: RestoreRequest, signal: AbortSignal): Promise<Operation> {
+  async restore(request: ReplaceRequest, signal: AbortSignal): Promise<Operation> {
     const { restore: deps } = this.#options;
     const { backup, to } = request;
-    await checkRestore(request, deps.nodes, signal);
+    const inPlace = isInPlace(request);
+    await (inPlace ? checkReplacement : checkRestore)(request, deps.nodes, signal);
     this.#refuseBusy(to);
     return await this.#start('restore', backup.vmid, to, async (record, signal) => {
-      await runRestore(request, deps, record, () => record.restored(to), signal);
-      return `guest ${to} is restored and ready`;
+      const onRestored = (): void => record.restored(to);
+      if (inPlace) {
+        const makeSafetyBackup = async (): Promise<Backup> => {
+          const order = { vmid: to, keepOthers: true };
+          await this.#makeBackup(
+            (one, within) => runBackup(order, this.#options.backup, one, within),
+            record,
+            signal,
+          );
+          return record.backup;
+        };
+        await runReplacement(request, { ...deps, makeSafetyBackup }, record, onRestored, signal);
+      } else {
+        await runRestore(request, deps, record, onRestored, signal);
+      }
+      return describeRestored(record, to);
     });
+  }
+
+  /** Returns as soon as it is recorded. @throws Failure `conflict` while another operation on the guest runs. */
+  async snapshot(vmid: number, before: string): Promise<Operation> {
+    this.#refuseBusy(vmid);
+    return await this.#start('snapshot', vmid, vmid, (record, signal) =>
+      this.#takeSnapshot(() => runSnapshot({ vmid, before }, this.#options.backup, record, signal), record),
+    );
+  }
+
+  /** Newest first, as the guest's node lists them. @throws Failure */
+  async snapshots(vmid: number, signal: AbortSignal): Promise<GuestSnapshot[]> {
+    const { store, restore } = this.#options;
+    const listed = await listSnapshots(vmid, restore.nodes, signal);
+    return describeSnapshots(listed, await store.snapshots.ofGuest(vmid));
+  }
+
+  /** @param name the newest of Tacet's own when undefined. @throws Failure `conflict`, `not-found`, `invalid-input` */
+  async rollBack(vmid: number, name: string | undefined, signal: AbortSignal): Promise<Operation> {
+    const { restore: deps } = this.#options;
+    const chosen = await checkRollback(vmid, name, deps.nodes, signal);
+    this.#refuseBusy(vmid);
+    return await this.#start('rollback', vmid, vmid, async (record, signal) => {
+      await runRollback({ vmid, name: chosen }, deps, record, signal);
+      return `guest ${vmid} is as it was in ${chosen}, and ready`;
+    });
+  }
+
+  /** @throws Failure `invalid-input` where no drill is configured, `conflict` where there is no place for one. */
+  async drill(backup: Backup, signal: AbortSignal): Promise<Operation> {
+    const deps = this.#drillDeps;
+    const request = await planDrill(backup, deps, (vmid) => this.isBusy(vmid), signal);
+    const { scratch } = request;
+    return await this.#start('drill', backup.vmid, scratch, (record, signal) =>
+      runDrill(request, deps, record, signal),
+    );
   }
 
   /** Cancels what runs and waits for its end: a hold is thawed first. */
@@ -147,16 +215,22 @@ export class Operations implements AsyncDisposable {
   }
 
   /** @param key the VMID that the operation keeps for itself. */
-  async #start(kind: Operation['kind'], vmid: number, key: number, work: Work): Promise<Operation> {
-    const operation = newOperation(randomUUID(), kind, vmid, this.#options.clock.now());
+  async #start(
+    kind: Operation['kind'],
+    vmid: number,
+    key: number,
+    work: Work,
+    id: string = randomUUID(),
+  ): Promise<Operation> {
+    const operation = newOperation(id, kind, vmid, this.#options.clock.now());
     const record = new OperationRecord({ ...this.#options, operation, requests: 0 });
     const begun = deferred();
     const running = this.#runner.run(key, async (signal) => {
       try {
         await record.begin();
       } catch (error) {
-        // A backup is made all the same. A restore is not: its copy would be a stranger.
-        if (kind === 'restore') throw error;
+        // A backup is made all the same. Nothing else is: a copy would be a stranger, and what is left nobody's.
+        if (kind !== 'backup') throw error;
       }
       this.#remember(record);
       begun.resolve();
@@ -178,9 +252,10 @@ export class Operations implements AsyncDisposable {
         return;
       }
       log.warn('an operation failed', { operationId: record.operationId, error });
-      await record.finish({ error });
+      await record.finish({ error: signal.aborted && !record.hasAsked ? neverAsked(error) : error });
     }
     if (record.isWritten) this.#records.delete(record.operationId);
+    this.#options.onEnded?.(record.view);
   }
 
   async #makeBackup(make: MakeBackup, record: OperationRecord, signal: AbortSignal): Promise<string> {
@@ -197,33 +272,28 @@ export class Operations implements AsyncDisposable {
         `the backup stands, but this controller will forget it: ${describeError(error)}`,
       );
     }
-    return describe(backup);
+    return describeVerdict(backup);
   }
 
-  #resumedBackup(operation: Operation, request: NodeRequest | undefined, resumeHook: ResumeHook): Work {
-    const { backup } = operation;
-    if (backup !== null) return async () => describe(backup); // all that was missing is that it has ended
-    if (request === undefined) return () => Promise.reject(nothingStarted('backup'));
-    const make: MakeBackup =
-      request.what === 'hook'
-        ? resumeHook(request, operation.startedAt)
-        : (recorder, signal) => resumeBackup(operation, request, this.#options.backup, recorder, signal);
-    return (record, signal) => this.#makeBackup(make, record, signal);
+  async #takeSnapshot(take: () => Promise<HeldSnapshot>, record: OperationRecord): Promise<string> {
+    const snapshot = await take();
+    record.took(snapshot);
+    await this.#options.store.snapshots.create(snapshot);
+    return `${snapshot.name}, ${describeVerdict(snapshot)}`;
   }
 
-  #resumedRestore(order: RestoreSoFar['order'] | undefined, requests: readonly NodeRequest[]): Work {
-    const { restore: deps } = this.#options;
-    const restore = requests.find(({ what }) => what === 'restore');
-    const start = requests.findLast(({ what }) => what === 'start');
-    return async (record, signal) => {
-      if (order === undefined) throw nothingStarted('restore');
-      if (restore === undefined) {
-        await deps.orders.close(order.id);
-        throw nothingStarted('restore');
-      }
-      const { targetVmid: to } = order;
-      await resumeRestore({ order, restore, start }, deps, record, () => record.restored(to), signal);
-      return `guest ${to} is restored and ready`;
+  get #drillDeps(): DrillDeps {
+    const { restore, drill, store } = this.#options;
+    const none = { drills: store.drills, policy: undefined, forgetGuest: async () => undefined };
+    return { ...restore, ...(drill ?? none) };
+  }
+
+  get #hands(): Hands {
+    return {
+      ...this.#options,
+      drill: this.#drillDeps,
+      makeBackup: (make, record, signal) => this.#makeBackup(make, record, signal),
+      takeSnapshot: (take, record) => this.#takeSnapshot(take, record),
     };
   }
 
@@ -236,6 +306,13 @@ export class Operations implements AsyncDisposable {
   }
 }
 
-function describe({ verdict }: Backup): string {
-  return `${verdict.consistency}-consistent, ${verdict.message}`;
+function neverAsked(cause: unknown): Failure {
+  return new Failure(
+    'not-started',
+    'the controller was stopped before it had asked Proxmox VE for anything',
+    {
+      retryable: true,
+      cause,
+    },
+  );
 }

@@ -1,5 +1,5 @@
 import type { GuestStatus, RequestMethod, RequestParams, RequestResult } from '@tacet/protocol';
-import type { FollowOptions, TaskOutcome, TaskPoll, Upid } from '@tacet/proxmox';
+import type { FollowOptions, LxcConfig, Snapshot, TaskOutcome, TaskPoll, Upid } from '@tacet/proxmox';
 
 /** What jobs need of agents; the gateway in production. */
 export interface AgentPort {
@@ -31,7 +31,27 @@ export interface NodesPort {
 }
 
 /** As Proxmox VE names them. */
-export type TaskType = 'vzdump' | 'vzrestore' | 'vzstart';
+export type TaskType =
+  | 'vzdump'
+  | 'vzrestore'
+  | 'vzstart'
+  | 'vzshutdown'
+  | 'vzsnapshot'
+  | 'vzrollback'
+  | 'vzdestroy';
+
+/** What a restore is asked for with, whatever its purpose. */
+export interface RestoreCall {
+  readonly volid: string;
+  readonly vmid: number;
+  readonly storage: string;
+  /** In place of a stopped guest of this VMID. */
+  readonly replace?: boolean;
+  /** The MAC addresses of the backup instead of new ones. */
+  readonly keepMacs?: boolean;
+  /** Configuration instead of the backup's, as `{net0: '…'}`. */
+  readonly overrides?: Readonly<Record<string, string>>;
+}
 
 /** What a killed vzdump leaves on a guest, and a running one has on it. */
 export interface GuestMarks {
@@ -51,6 +71,16 @@ export interface StartedTask {
   wait(options: Pick<FollowOptions, 'signal' | 'deadlineMs'>): Promise<TaskOutcome>;
 }
 
+export interface BackupOrder {
+  readonly vmid: number;
+  readonly storage: string;
+  readonly mode: 'snapshot' | 'suspend' | 'stop';
+  /** As vzdump takes it; that of the storage when undefined. */
+  readonly pruneBackups: string | undefined;
+  /** Whatever the storage's retention says, no older backup is removed for this one. */
+  readonly keepOthers?: boolean;
+}
+
 /** What jobs need of one node; errors are those of `@tacet/proxmox`. */
 export interface NodePort {
   readonly name: string;
@@ -61,8 +91,12 @@ export interface NodePort {
   canSnapshot(vmid: number, signal: AbortSignal): Promise<boolean>;
   /** What the storage may hold, as `['images', 'backup']`. */
   storageContent(storage: string, signal: AbortSignal): Promise<readonly string[]>;
-  /** vzdump in snapshot mode that does not wait for the node's lock. */
-  startBackup(vmid: number, storage: string, signal: AbortSignal): Promise<StartedTask>;
+  /** Whether it is the same storage on every node. */
+  storageIsShared(storage: string, signal: AbortSignal): Promise<boolean>;
+  /** A vzdump that does not wait for the node's lock. @throws GuestNotHereError */
+  startBackup(order: BackupOrder, signal: AbortSignal): Promise<StartedTask>;
+  /** Whether a vzdump runs there that the guest's token may see: any with `Sys.Audit`, else its own. */
+  isBackingUp(signal: AbortSignal): Promise<boolean>;
   /** The tasks about a guest that this controller's token for such tasks has started, oldest first. */
   ownTasks(type: TaskType, vmid: number, signal: AbortSignal): Promise<readonly StartedTask[]>;
   /** A task that was started before. */
@@ -75,11 +109,23 @@ export interface NodePort {
   setNotes(volid: string, notes: string, signal: AbortSignal): Promise<void>;
   /** Where restored disks go unless told: what is configured, else where the source's root disk is. */
   restoreStorage(sourceVmid: number, signal: AbortSignal): Promise<string>;
-  startRestore(
-    order: { volid: string; vmid: number; storage: string },
-    signal: AbortSignal,
-  ): Promise<StartedTask>;
-  /** For a guest that a restore has made. */
+  startRestore(call: RestoreCall, signal: AbortSignal): Promise<StartedTask>;
   isRunning(vmid: number, signal: AbortSignal): Promise<boolean>;
   startGuest(vmid: number, signal: AbortSignal): Promise<StartedTask>;
+  /** In order, and by force where that takes too long. */
+  shutDownGuest(vmid: number, signal: AbortSignal): Promise<StartedTask>;
+  /** Only of what is known to be this controller's own. */
+  destroyGuest(vmid: number, signal: AbortSignal): Promise<StartedTask>;
+  guestConfig(vmid: number, signal: AbortSignal): Promise<LxcConfig>;
+  /** Of the guest whose backup it is, as it was then. */
+  archivedConfig(volid: string, signal: AbortSignal): Promise<LxcConfig>;
+  availableBytes(storage: string, signal: AbortSignal): Promise<number>;
+  snapshots(vmid: number, signal: AbortSignal): Promise<readonly Snapshot[]>;
+  takeSnapshot(
+    vmid: number,
+    snapshot: { name: string; description: string },
+    signal: AbortSignal,
+  ): Promise<StartedTask>;
+  /** Leaves a running guest stopped. */
+  rollBack(vmid: number, name: string, signal: AbortSignal): Promise<StartedTask>;
 }

@@ -78,7 +78,16 @@ describe('a restore', () => {
     await running;
     expect(expected).toBe(1);
     expect(journal).toEqual(['restore 201 on btr', 'start 201']);
-    expect(steps).toEqual(['ordered', 'restoring', 'restored', 'started', 'adopted', 'healing', 'ready']);
+    expect(steps).toEqual([
+      'ordered',
+      'restoring',
+      'restored',
+      'config',
+      'started',
+      'adopted',
+      'healing',
+      'ready',
+    ]);
   });
 
   it('that fails leaves no order behind for a copy that will never be', async () => {

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import type { Backup } from '@tacet/protocol';
-import { requireSuccess } from '@tacet/proxmox';
+import type { Backup, RestoreNetwork } from '@tacet/protocol';
+import { type LxcConfig, ProxmoxError, requireSuccess } from '@tacet/proxmox';
 import { type Clock, DeadlineError, describeError } from '@tacet/runtime';
 import { Failure } from '../failure.ts';
 import { asNodeFailure } from '../nodes/node-failure.ts';
-import type { NewNodeRequest } from '../store/node-requests.ts';
 import type { RestoreOrders } from '../store/restore-orders.ts';
+import { type Asker, askForTask } from './asked-task.ts';
 import { awaitReady } from './await-ready.ts';
-import { findTask, mayBeUnderWay } from './find-task.ts';
-import type { AgentPort, NodePort, NodesPort, StartedTask, TaskType } from './ports.ts';
+import type { AgentPort, NodePort, NodesPort, RestoreCall, StartedTask } from './ports.ts';
 import type { Recorder } from './recorder.ts';
+import { describeSettings, lostSettings, netOverride } from './restored-config.ts';
 
 export interface RestoreDeps {
   readonly agents: AgentPort;
@@ -24,6 +24,10 @@ export interface RestoreRequest {
   readonly to: number;
   /** For the restored disks; undefined leaves it to the node. */
   readonly storage: string | undefined;
+  /** Undefined for that of the backup. */
+  readonly node?: string | undefined;
+  /** As in the backup when undefined. */
+  readonly network?: RestoreNetwork | undefined;
 }
 
 /** An order outlives its job by this: a copy that starts late, or by hand, is still expected. */
@@ -31,18 +35,39 @@ const LATE_MS = 3_600_000;
 
 /** Refuses what cannot work, before an operation exists. @throws Failure `conflict` or `invalid-input` */
 export async function checkRestore(
-  { backup, to }: RestoreRequest,
+  request: RestoreRequest,
   nodes: NodesPort,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!nodes.byName(backup.node, backup.vmid).canRestore) {
-    throw new Failure('invalid-input', `no token that may restore is configured for node ${backup.node}`, {
-      hint: 'Add `restoreToken` to the node in the controller’s configuration.',
-    });
-  }
+  const { backup, to } = request;
+  const node = nodeOf(request, nodes);
+  requireOperator(node);
   if (await nodes.exists(to, signal)) {
     throw new Failure('conflict', `a guest ${to} exists already`, {
-      hint: 'Restore to a VMID that is free; tacet never overwrites a guest.',
+      hint: `Restore to a VMID that is free, or guest ${backup.vmid} in place: tacet restore ${backup.vmid} --in-place`,
+    });
+  }
+  if (node.name !== backup.node) await requireVisible(node, backup, signal);
+}
+
+/** @throws Failure `invalid-input` */
+export function requireOperator(node: NodePort): void {
+  if (node.canRestore) return;
+  throw new Failure('invalid-input', `no token that may restore is configured for node ${node.name}`, {
+    hint: 'Add `restoreToken` to the node in the controller’s configuration.',
+  });
+}
+
+/** Whether a node sees the backup at all. @throws Failure `invalid-input` */
+export async function requireVisible(node: NodePort, { volid }: Backup, signal: AbortSignal): Promise<void> {
+  try {
+    await node.backupAttributes(volid, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof ProxmoxError)) throw error;
+    throw new Failure('invalid-input', `node ${node.name} does not show the backup ${volid}`, {
+      hint: 'It may have been removed; and only what lies on a shared storage can be restored on another node.',
+      cause: error,
     });
   }
 }
@@ -62,26 +87,19 @@ export async function runRestore(
   signal: AbortSignal,
 ): Promise<void> {
   const { backup, to } = request;
-  const { agents, nodes, orders, clock, limits } = deps;
-  const orderId = randomUUID();
-  const { operationId } = recorder;
-  const expiresAt = orderExpiry(deps);
-  await orders.create(
-    { id: orderId, operationId, sourceVmid: backup.vmid, targetVmid: to },
-    clock.now(),
-    expiresAt,
-  );
-  recorder.step('ordered', `a copy of guest ${backup.vmid} is expected as guest ${to}`);
-
-  const node = nodes.byName(backup.node, backup.vmid);
-  const bench = { node, to, deps, recorder, signal };
+  const bench = { node: nodeOf(request, deps.nodes), to, deps, recorder, signal };
+  const orderId = await orderCopy(bench, backup.vmid);
+  let archived: LxcConfig | undefined;
   await orClosed(orderId, bench, async () => {
-    const task = await askForCopy(bench, request);
-    await awaitCopy(bench, task, backup.volid);
+    const made = await askForCopy(bench, request, {});
+    ({ archived } = made);
+    await awaitCopy(bench, made.task, backup.volid);
   });
   onRestored();
+  recorder.step('restored', `guest ${to} exists, with MAC addresses of its own`);
+  await compareConfig(bench, archived);
   await orStartByHand(bench, () => askToStart(bench));
-  await awaitReady(to, agents, limits.readyDeadlineMs, clock, recorder, signal);
+  await awaitCopyReady(bench);
 }
 
 /** One restore, and what it is done with. */
@@ -91,6 +109,24 @@ export interface RestoreBench {
   readonly deps: RestoreDeps;
   readonly recorder: Recorder;
   readonly signal: AbortSignal;
+}
+
+export function nodeOf({ node, backup }: RestoreRequest, nodes: NodesPort): NodePort {
+  return nodes.byName(node ?? backup.node, backup.vmid);
+}
+
+export function askerOf({ node, deps: { clock, limits }, recorder, signal }: RestoreBench): Asker {
+  return { node, clock, deadlineMs: limits.restoreDeadlineMs, recorder, signal };
+}
+
+/** @returns the id of the order. */
+export async function orderCopy({ to, deps, recorder }: RestoreBench, sourceVmid: number): Promise<string> {
+  const id = randomUUID();
+  const { operationId } = recorder;
+  const order = { id, operationId, sourceVmid, targetVmid: to };
+  await deps.orders.create(order, deps.clock.now(), orderExpiry(deps));
+  recorder.step('ordered', `a copy of guest ${sourceVmid} is expected as guest ${to}`);
+  return id;
 }
 
 export function orderExpiry({ clock, limits }: RestoreDeps): number {
@@ -111,28 +147,46 @@ export async function orClosed(
   }
 }
 
-async function askForCopy(bench: RestoreBench, request: RestoreRequest): Promise<StartedTask> {
-  const { node, to, deps, recorder, signal } = bench;
-  const { backup } = request;
+/** What a restore is asked for with, decided before anything is touched. */
+export async function planCall(
+  { node, to, signal }: RestoreBench,
+  request: RestoreRequest,
+): Promise<{ readonly call: RestoreCall; readonly archived: LxcConfig | undefined }> {
+  const { backup, network = { policy: 'keep' } } = request;
+  const archived = await archivedConfig(node, backup.volid, network.policy !== 'keep', signal);
+  const storage = request.storage ?? (await storageOf(node, backup.vmid, archived, signal));
+  const net0 = archived && netOverride(archived, network, to === backup.vmid);
+  const overrides = net0 === undefined ? {} : { overrides: { net0 } };
+  return { call: { volid: backup.volid, vmid: to, storage, ...overrides }, archived };
+}
+
+/** Asks for the restore, with these overrides besides the network's. */
+export async function askForCopy(
+  bench: RestoreBench,
+  request: RestoreRequest,
+  besides: Readonly<Record<string, string>>,
+): Promise<{ readonly task: StartedTask; readonly archived: LxcConfig | undefined }> {
   try {
-    const storage = request.storage ?? (await node.restoreStorage(backup.vmid, signal));
-    const known = await knownTasks(node, 'vzrestore', to, signal);
-    const { volid } = backup;
-    const askedAt = deps.clock.now();
-    const asked = { what: 'restore', node: node.name, vmid: to, storage, volid, askedAt, known } as const;
-    await recorder.asking(asked);
-    const task = await askOnce(bench, asked, () => node.startRestore({ volid, vmid: to, storage }, signal));
-    recorder.accepted(task.upid);
-    recorder.step('restoring', `${volid} to guest ${to} on ${storage}: ${task.upid}`);
-    return task;
+    const { call, archived } = await planCall(bench, request);
+    const overrides = { ...call.overrides, ...besides };
+    return { task: await askToRestore(bench, { ...call, overrides }), archived };
   } catch (error) {
-    throw notRestored(error, bench, backup.volid);
+    throw notRestored(error, bench, request.backup.volid);
   }
+}
+
+export async function askToRestore(bench: RestoreBench, call: RestoreCall): Promise<StartedTask> {
+  const { node, recorder, signal } = bench;
+  const { volid, vmid, storage } = call;
+  const wanted = { what: 'restore', vmid, storage, volid } as const;
+  const task = await askForTask(askerOf(bench), wanted, () => node.startRestore(call, signal));
+  recorder.step('restoring', `${volid} to guest ${vmid} on ${storage}: ${task.upid}`);
+  return task;
 }
 
 /** The guest exists when this resolves. @throws Failure `restore-failed` that says what is left. */
 export async function awaitCopy(bench: RestoreBench, task: StartedTask, volid: string): Promise<void> {
-  const { to, deps, recorder, signal } = bench;
+  const { deps, signal } = bench;
   const { restoreDeadlineMs: deadlineMs } = deps.limits;
   try {
     requireSuccess(await task.wait({ signal, deadlineMs }));
@@ -140,17 +194,33 @@ export async function awaitCopy(bench: RestoreBench, task: StartedTask, volid: s
     if (error instanceof DeadlineError) throw error;
     throw notRestored(error, bench, volid, await whatIsLeft(bench));
   }
-  recorder.step('restored', `guest ${to} exists, with MAC addresses of its own`);
+}
+
+/** Says whether what Docker needs has come along. A copy that lacks it stands all the same. */
+export async function compareConfig(
+  { node, to, recorder, signal }: RestoreBench,
+  archived: LxcConfig | undefined,
+): Promise<void> {
+  try {
+    const restored = await node.guestConfig(to, signal);
+    const lost = archived && lostSettings(archived, restored);
+    if (lost === undefined) {
+      recorder.step('config', `${describeSettings(restored)}; the backup did not show what it was`);
+    } else if (lost.length === 0) {
+      recorder.step('config', `as in the backup: ${describeSettings(restored)}`);
+    } else {
+      const feature = 'Docker needs nesting and keyctl in an unprivileged guest';
+      recorder.step('config-changed', `${lost.join('; ')}: ${feature}; see pct config ${to}`);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    recorder.step('config-unknown', describeError(error));
+  }
 }
 
 export async function askToStart(bench: RestoreBench): Promise<void> {
-  const { node, to: vmid, deps, recorder, signal } = bench;
-  const known = await knownTasks(node, 'vzstart', vmid, signal);
-  const askedAt = deps.clock.now();
-  const asked = { what: 'start', node: node.name, vmid, storage: '', volid: null, askedAt, known } as const;
-  await recorder.asking(asked);
-  const task = await askOnce(bench, asked, () => node.startGuest(vmid, signal));
-  recorder.accepted(task.upid);
+  const { node, to: vmid, deps, signal } = bench;
+  const task = await askForTask(askerOf(bench), { what: 'start', vmid }, () => node.startGuest(vmid, signal));
   requireSuccess(await task.wait({ signal, deadlineMs: deps.limits.restoreDeadlineMs }));
 }
 
@@ -158,62 +228,53 @@ export async function askToStart(bench: RestoreBench): Promise<void> {
 export async function orStartByHand(
   { to, recorder, signal }: RestoreBench,
   work: () => Promise<void>,
+  done = 'restored',
 ): Promise<void> {
   try {
     await work();
     recorder.step('started', `guest ${to} runs`);
   } catch (cause) {
     signal.throwIfAborted();
-    throw new Failure('restore-failed', `guest ${to} is restored, but could not be started`, {
-      hint: `Start it by hand: pct start ${to}. Its agent is expected and will be adopted.`,
+    throw new Failure('restore-failed', `guest ${to} is ${done}, but could not be started`, {
+      hint: `Start it by hand: pct start ${to}. Its agent is expected.`,
       cause,
     });
   }
 }
 
-/** Where the answer is lost, what was asked for is looked for instead of being asked for again. */
-async function askOnce(
-  { node, deps: { clock, limits }, recorder, signal }: RestoreBench,
-  asked: NewNodeRequest,
-  ask: () => Promise<StartedTask>,
-): Promise<StartedTask> {
+export async function awaitCopyReady(bench: RestoreBench): Promise<void> {
+  const { to, deps, recorder, signal } = bench;
+  const { agents, clock, limits } = deps;
+  const deadlineMs = limits.readyDeadlineMs;
+  await unlessCutOff(bench, () =>
+    awaitReady({ vmid: to, agents, deadlineMs, clock, recorder, signal, done: 'restored' }),
+  );
+}
+
+/** Waits for what an agent says, unless every cable of its guest is pulled: then it cannot say anything. */
+export async function unlessCutOff(
+  { node, to, recorder, signal }: RestoreBench,
+  wait: () => Promise<void>,
+): Promise<void> {
+  let isCutOff = false;
   try {
-    return await ask();
+    const networks = Object.values((await node.guestConfig(to, signal)).networks);
+    isCutOff = networks.length > 0 && networks.every((network) => network['link_down'] === '1');
   } catch (error) {
     signal.throwIfAborted();
-    if (!mayBeUnderWay(error)) throw error;
-    recorder.step('request-lost', describeError(error));
-    const task = await findTask(
-      { ...asked, upid: null, seen: null },
-      {
-        node,
-        clock,
-        deadlineMs: limits.restoreDeadlineMs,
-        onRetry: (cause) => recorder.step('node-lost', describeError(cause)),
-        signal,
-      },
-    );
-    if (task === undefined) throw error;
-    return task;
+    if (!(error instanceof ProxmoxError)) throw error; // who cannot be asked for its cables may still call
   }
+  if (isCutOff)
+    recorder.step('not-awaited', `the link of guest ${to} is down: nobody can ask whether it is ready`);
+  else await wait();
 }
 
-/** Null where they cannot be listed; that is no reason not to restore. */
-async function knownTasks(
-  node: NodePort,
-  type: TaskType,
-  vmid: number,
-  signal: AbortSignal,
-): Promise<string[] | null> {
-  try {
-    return (await node.ownTasks(type, vmid, signal)).map(({ upid }) => upid);
-  } catch {
-    signal.throwIfAborted();
-    return null;
-  }
-}
-
-function notRestored(error: unknown, { node, to, signal }: RestoreBench, volid: string, left = ''): unknown {
+export function notRestored(
+  error: unknown,
+  { node, to, signal }: RestoreBench,
+  volid: string,
+  left = '',
+): unknown {
   signal.throwIfAborted();
   if (error instanceof Failure || error instanceof DeadlineError) return error;
   const cause = asNodeFailure(error, `${node.name} did not restore ${volid}`);
@@ -225,12 +286,48 @@ function notRestored(error: unknown, { node, to, signal }: RestoreBench, volid: 
   });
 }
 
-/** A restore that fails leaves no guest behind; one whose worker was killed may. */
+/**
+ * A restore that fails leaves no guest behind; one whose worker was killed may. That one is locked, so no token can
+ * remove it, and nothing about it says whose it is: it is named, and left.
+ */
 async function whatIsLeft({ node, to, deps, signal }: RestoreBench): Promise<string> {
   try {
     if (!(await deps.nodes.exists(to, signal))) return '';
     return `A guest ${to} is on ${node.name} now, which may be half restored: look at it (pct config ${to}) before you remove it (pct unlock ${to}; pct destroy ${to}).`;
   } catch (error) {
     return `Whether a guest ${to} was left half restored could not be seen (${describeError(error)}): look with pct config ${to}.`;
+  }
+}
+
+/** Undefined where it cannot be read and is not needed. */
+async function archivedConfig(
+  node: NodePort,
+  volid: string,
+  isNeeded: boolean,
+  signal: AbortSignal,
+): Promise<LxcConfig | undefined> {
+  try {
+    return await node.archivedConfig(volid, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isNeeded || !(error instanceof ProxmoxError)) throw error;
+    return undefined; // the restore itself will say what is wrong with the backup
+  }
+}
+
+/** What is configured, else where the source's root disk is, or was when it was backed up. */
+async function storageOf(
+  node: NodePort,
+  sourceVmid: number,
+  archived: LxcConfig | undefined,
+  signal: AbortSignal,
+): Promise<string> {
+  try {
+    return await node.restoreStorage(sourceVmid, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    const root = archived?.mountPoints.find(({ key }) => key === 'rootfs')?.volume.split(':')[0];
+    if (root === undefined || root === '') throw error;
+    return root; // the source is gone, or on another node
   }
 }

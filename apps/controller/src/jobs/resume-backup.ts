@@ -42,18 +42,16 @@ export async function resumeBackup(
   const seen = await watchBackup({ task, window: undefined, pollMs, deadlineMs, now, recorder, signal });
   const followed: Followed = { node, vmid, storage: request.storage, recorder, signal };
   const end = await requireMade(followed, seen);
-  if (end.kind === 'busy') {
-    throw new Failure('node-busy', `another backup ran on ${node.name}; nothing was started`, {
-      retryable: true,
-      cause: end.error,
-    });
+  if (end.kind !== 'made') {
+    const why = end.kind === 'busy' ? `another backup ran on ${node.name}` : end.why;
+    throw new Failure('not-started', `${why}; nothing was started`, { retryable: true, cause: end.error });
   }
   return await finishBackup(followed, seen, verdictOf(request, seen), startedAt, now);
 }
 
 export function nothingStarted(kind: Operation['kind']): Failure {
   return new Failure(
-    'internal',
+    'not-started',
     `the controller restarted before it had Proxmox VE begin with this ${kind}`,
     {
       hint: `It started nothing, and holds nothing. Ask for the ${kind} again.`,
@@ -66,7 +64,10 @@ export function nothingStarted(kind: Operation['kind']): Failure {
  * What was seen before the restart counts, with what the log shows now. A snapshot that is seen only now is later
  * than every thaw, whatever the clock says.
  */
-function verdictOf({ seen: before }: NodeRequest, now: TaskSightings): Verdict {
+export function verdictOf(
+  { seen: before }: NodeRequest,
+  now: Pick<TaskSightings, 'mode' | 'snapshotSeenAt' | 'snapshotLine'>,
+): Verdict {
   if (before === null) {
     const message =
       'the controller restarted before it heard that its request was accepted: nobody saw whether a hold spanned the snapshot';

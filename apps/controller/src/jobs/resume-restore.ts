@@ -1,13 +1,14 @@
 import { requireSuccess } from '@tacet/proxmox';
-import { describeError } from '@tacet/runtime';
 import type { NodeRequest } from '../store/node-requests.ts';
-import { awaitReady } from './await-ready.ts';
-import { findTask } from './find-task.ts';
+import { findAsked } from './asked-task.ts';
 import type { StartedTask } from './ports.ts';
 import type { Recorder } from './recorder.ts';
 import {
+  askerOf,
   askToStart,
   awaitCopy,
+  awaitCopyReady,
+  compareConfig,
   orClosed,
   orderExpiry,
   orStartByHand,
@@ -36,43 +37,37 @@ export async function resumeRestore(
   onRestored: () => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { agents, nodes, orders, clock, limits } = deps;
+  const { nodes, orders } = deps;
   const to = order.targetVmid;
   await orders.extend(order.id, orderExpiry(deps));
   const bench = { node: nodes.byName(restore.node, order.sourceVmid), to, deps, recorder, signal };
   await orClosed(order.id, bench, async () => {
-    const task = await find(bench, restore);
+    const task = await findAgain(bench, restore);
     if (task === undefined) throw nothingStarted('restore');
     await awaitCopy(bench, task, restore.volid ?? 'the backup');
   });
   onRestored();
-  await goOnStarting(bench, start);
-  await awaitReady(to, agents, limits.readyDeadlineMs, clock, recorder, signal);
+  recorder.step('restored', `guest ${to} exists, with MAC addresses of its own`);
+  await compareConfig(bench, undefined);
+  await orStartByHand(bench, () => goOnStarting(bench, start));
+  await awaitCopyReady(bench);
 }
 
 /** A guest that was started is not started again, be it that it has ended by itself since. */
-async function goOnStarting(bench: RestoreBench, start: NodeRequest | undefined): Promise<void> {
+export async function goOnStarting(bench: RestoreBench, start: NodeRequest | undefined): Promise<void> {
   const { node, to, deps, signal } = bench;
-  await orStartByHand(bench, async () => {
-    const task = start && (await find(bench, start));
-    if (task !== undefined) {
-      requireSuccess(await task.wait({ signal, deadlineMs: deps.limits.restoreDeadlineMs }));
-    } else if (!(await node.isRunning(to, signal))) {
-      await askToStart(bench);
-    }
-  });
+  const task = start && (await findAgain(bench, start));
+  if (task !== undefined) {
+    requireSuccess(await task.wait({ signal, deadlineMs: deps.limits.restoreDeadlineMs }));
+  } else if (!(await node.isRunning(to, signal))) {
+    await askToStart(bench);
+  }
 }
 
-async function find(bench: RestoreBench, request: NodeRequest): Promise<StartedTask | undefined> {
-  const { node, deps, recorder, signal } = bench;
-  const task = await findTask(request, {
-    node,
-    clock: deps.clock,
-    deadlineMs: deps.limits.restoreDeadlineMs,
-    onRetry: (error) => recorder.step('node-lost', describeError(error)),
-    signal,
-  });
+/** The task of a request that a controller which is gone has written down. */
+export async function findAgain(bench: RestoreBench, request: NodeRequest): Promise<StartedTask | undefined> {
+  const task = await findAsked(askerOf(bench), request);
   if (task === undefined || request.upid !== null) return task;
-  recorder.step('found', `${node.name} had begun: ${task.upid}`);
+  bench.recorder.step('found', `${bench.node.name} had begun: ${task.upid}`);
   return task;
 }

@@ -12,10 +12,12 @@ import {
   waitForTask,
 } from '@tacet/proxmox';
 import type { Clock } from '@tacet/runtime';
+import { tokenSecretFile } from '@tacet/runtime/sealing';
+import type { Vault } from '../at-rest/vault.ts';
 import type { NodeConfig } from '../config.ts';
 import { Failure } from '../failure.ts';
 import type { NodePort, StartedTask, TaskType } from '../jobs/ports.ts';
-import { readSecretFile } from '../secret-file.ts';
+import { guestActions } from './guest-actions.ts';
 
 export interface TokenClient {
   /** `USER@REALM!TOKENID`, as tasks name who started them. */
@@ -40,10 +42,10 @@ export function clientOf(
 }
 
 /** Reads the secrets and opens the clients; nothing is sent yet. */
-export async function openNode(config: NodeConfig, clock: Clock): Promise<ConfiguredNode> {
+export async function openNode(config: NodeConfig, clock: Clock, vault: Vault): Promise<ConfiguredNode> {
   const trust = await loadTrust(config.trust);
   const open = async ({ id, secretFile }: Token): Promise<TokenClient> => {
-    const token = { id, secret: await readSecretFile(secretFile) };
+    const token = { id, secret: await vault.read(tokenSecretFile(secretFile, id)) };
     return { tokenId: id, api: connect({ url: config.url, token, trust, clock }) };
   };
   const guests = new Map<number, TokenClient>();
@@ -95,7 +97,8 @@ export function nodePort(name: string, node: ConfiguredNode, vmid: number, clock
   };
   /** To look at things: a guest whose token is gone can still be restored. */
   const reader = (): ProxmoxClient => (guest ?? restore ?? self()).api;
-  const speaker = (type: TaskType): TokenClient => (type === 'vzdump' ? self() : operator());
+  const ofGuestItself: readonly TaskType[] = ['vzdump', 'vzsnapshot', 'vzrollback'];
+  const speaker = (type: TaskType): TokenClient => (ofGuestItself.includes(type) ? self() : operator());
   return {
     name,
     backupStorage: config.storage,
@@ -106,10 +109,19 @@ export function nodePort(name: string, node: ConfiguredNode, vmid: number, clock
       const { content } = await reader().storage.status({ node: name, storage }, { signal });
       return content;
     },
-    async startBackup(subject, storage, signal) {
+    async storageIsShared(storage, signal) {
+      const { shared } = await reader().storage.status({ node: name, storage }, { signal });
+      return shared;
+    },
+    async startBackup(order, signal) {
       const { api } = self();
-      const options = { storage, mode: 'snapshot', lockwaitMinutes: 0, compress: 'zstd' } as const;
-      return task(api, await api.vzdump.start(name, { ...options, vmid: subject, signal }));
+      const kept = order.keepOthers === true ? { remove: false } : {};
+      const options = { ...order, ...kept, lockwaitMinutes: 0, compress: 'zstd' } as const;
+      return task(api, await api.vzdump.start(name, { ...options, signal }));
+    },
+    async isBackingUp(signal) {
+      const tasks = await self().api.tasks.list(name, { source: 'active', type: 'vzdump', signal });
+      return tasks.some(({ running }) => running);
     },
     async ownTasks(type, subject, signal) {
       const { api, tokenId } = speaker(type);
@@ -141,19 +153,7 @@ export function nodePort(name: string, node: ConfiguredNode, vmid: number, clock
         hint: 'Name a storage: tacet restore … --storage STORAGE',
       });
     },
-    async startRestore({ volid, vmid: target, storage }, signal) {
-      const { api } = operator();
-      const order = { node: name, archive: volid, vmid: target, storage, unique: true, signal };
-      return task(api, await api.lxc.restore(order));
-    },
-    async isRunning(subject, signal) {
-      const { status } = await operator().api.lxc.status({ node: name, vmid: subject }, { signal });
-      return status === 'running';
-    },
-    async startGuest(subject, signal) {
-      const { api } = operator();
-      return task(api, await api.lxc.start({ node: name, vmid: subject }, { signal }));
-    },
+    ...guestActions({ node: name, vmid, guest, self, operator, reader, task }),
   };
 }
 

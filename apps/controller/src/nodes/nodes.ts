@@ -1,9 +1,11 @@
 import { type Clock, Undo } from '@tacet/runtime';
 import { ProxmoxError, type GuestResource } from '@tacet/proxmox';
+import type { Vault } from '../at-rest/vault.ts';
 import type { NodeConfig } from '../config.ts';
 import { Failure } from '../failure.ts';
 import type { NodePort, NodesPort } from '../jobs/ports.ts';
 import { asNodeFailure } from './node-failure.ts';
+import { listGuests, type NodeGuests } from './list-guests.ts';
 import { clientOf, type ConfiguredNode, nodePort, openNode } from './node.ts';
 
 /** The configured nodes, and through them the other members of their clusters. */
@@ -19,10 +21,14 @@ export class Nodes implements NodesPort, AsyncDisposable {
   }
 
   /** @throws Failure `invalid-input` for a secret or certificate that cannot be used. */
-  static async open(configs: readonly NodeConfig[], clock: Clock): Promise<Nodes> {
+  static async open(configs: readonly NodeConfig[], clock: Clock, vault: Vault): Promise<Nodes> {
     const nodes: ConfiguredNode[] = [];
-    for (const config of configs) nodes.push(await openNode(config, clock));
+    for (const config of configs) nodes.push(await openNode(config, clock, vault));
     return new Nodes(nodes, clock);
+  }
+
+  get configured(): readonly ConfiguredNode[] {
+    return this.#nodes;
   }
 
   /** Which of what is shown is not real. */
@@ -54,6 +60,15 @@ export class Nodes implements NodesPort, AsyncDisposable {
 
   async exists(vmid: number, signal: AbortSignal): Promise<boolean> {
     return (await this.#look(vmid, signal)) !== undefined;
+  }
+
+  /** Every guest that a token may back up, node by node. */
+  async guests(signal: AbortSignal): Promise<NodeGuests[]> {
+    return await listGuests(
+      this.#nodes,
+      (resource, node) => this.#speakerFor({ resource, node }, resource.vmid),
+      signal,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,12 +1,16 @@
 import { type Backup, backupSchema } from '@tacet/protocol';
 import type { Kysely } from 'kysely';
+import { Drills } from './drills.ts';
+import type { Position } from './position.ts';
 import type { BackupRow, Tables } from './schema.ts';
 
 export class Backups {
   readonly #db: Kysely<Tables>;
+  readonly #drills: Drills;
 
   constructor(db: Kysely<Tables>) {
     this.#db = db;
+    this.#drills = new Drills(db);
   }
 
   async create(backup: Backup, storage: string): Promise<void> {
@@ -30,14 +34,56 @@ export class Backups {
 
   async get(id: string): Promise<Backup | undefined> {
     const row = await this.#db.selectFrom('backups').selectAll().where('id', '=', id).executeTakeFirst();
-    return row && toBackup(row);
+    return row && (await this.#withDrills([row]))[0];
   }
 
-  /** Newest first; of one guest, or of all. */
-  async list(vmid: number | undefined, limit: number): Promise<Backup[]> {
-    let query = this.#db.selectFrom('backups').selectAll().orderBy('finished_at', 'desc').limit(limit);
+  /** Newest first; of one guest, or of all. @param before where the page before ended */
+  async list(vmid: number | undefined, limit: number, before?: Position): Promise<Backup[]> {
+    let query = this.#db
+      .selectFrom('backups')
+      .selectAll()
+      .orderBy('finished_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(limit);
+    if (before !== undefined) {
+      const { at, id } = before;
+      query = query.where((row) => row(row.refTuple('finished_at', 'id'), '<', row.tuple(at, id)));
+    }
     if (vmid !== undefined) query = query.where('vmid', '=', vmid);
-    return (await query.execute()).map(toBackup);
+    return await this.#withDrills(await query.execute());
+  }
+
+  /** The newest of each enrolled guest, by VMID: one question for all of them, for there may be thousands. */
+  async newestOfEach(): Promise<Map<number, Backup>> {
+    const rows = await this.#db
+      .selectFrom('guests')
+      .innerJoin('backups', (join) =>
+        join.on((row) =>
+          row(
+            'backups.id',
+            '=',
+            row
+              .selectFrom('backups as newest')
+              .select('newest.id')
+              .whereRef('newest.vmid', '=', 'guests.vmid')
+              .orderBy('newest.finished_at', 'desc')
+              .orderBy('newest.id', 'desc')
+              .limit(1),
+          ),
+        ),
+      )
+      .selectAll('backups')
+      .where('guests.identity', '=', 'enrolled')
+      .execute();
+    return new Map((await this.#withDrills(rows)).map((backup) => [backup.vmid, backup]));
+  }
+
+  async #withDrills(rows: readonly BackupRow[]): Promise<Backup[]> {
+    const drills = await this.#drills.newestOf(rows.map(({ id }) => id));
+    return rows.map((row) => {
+      const drill = drills.get(row.id);
+      return { ...toBackup(row), ...(drill && { drill }) };
+    });
   }
 }
 

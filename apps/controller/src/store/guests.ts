@@ -1,5 +1,6 @@
 import { type GuestStatus, type Incarnation, incarnationSchema, statusSchema } from '@tacet/protocol';
-import type { Kysely, Selectable } from 'kysely';
+import type { Kysely } from 'kysely';
+import { dismissalOf } from './dismissed-copies.ts';
 import type { GuestRow, Tables } from './schema.ts';
 
 /** A copy of a guest as the store knows it, with its last picture. */
@@ -7,6 +8,12 @@ export interface StoredGuest {
   readonly id: string;
   readonly vmid: number | null;
   readonly identity: GuestRow['identity'];
+  /** Of a copy that nobody ordered: whose credential it showed. */
+  readonly origin: {
+    readonly id: string;
+    readonly vmid: number | null;
+    readonly copyKey: string | null;
+  } | null;
   readonly agentVersion: string | null;
   readonly incarnation: Incarnation | null;
   readonly status: GuestStatus | null;
@@ -28,6 +35,14 @@ export interface NewGuest {
   readonly now: number;
 }
 
+/** A copy that nobody ordered, as it shows itself. */
+export interface CopySighting {
+  /** Whose credential it shows. */
+  readonly originId: string;
+  readonly vmid: number | null;
+  readonly copyKey: string;
+}
+
 export class Guests {
   readonly #db: Kysely<Tables>;
 
@@ -36,47 +51,54 @@ export class Guests {
   }
 
   async list(): Promise<StoredGuest[]> {
-    const rows = await this.#db
-      .selectFrom('guests')
-      .selectAll()
-      .orderBy('vmid')
-      .orderBy('created_at')
-      .execute();
+    const rows = await this.#select().orderBy('guests.vmid').orderBy('guests.created_at').execute();
     return rows.map(toGuest);
   }
 
+  async get(id: string): Promise<StoredGuest | undefined> {
+    const row = await this.#select().where('guests.id', '=', id).executeTakeFirst();
+    return row && toGuest(row);
+  }
+
   async byCredential(hash: string): Promise<StoredGuest | undefined> {
-    const row = await this.#db
-      .selectFrom('guests')
-      .selectAll()
-      .where('credential_hash', '=', hash)
-      .executeTakeFirst();
+    const row = await this.#select().where('guests.credential_hash', '=', hash).executeTakeFirst();
     return row && toGuest(row);
   }
 
   async enrolled(vmid: number): Promise<StoredGuest | undefined> {
-    const row = await this.#db
-      .selectFrom('guests')
-      .selectAll()
-      .where('vmid', '=', vmid)
-      .where('identity', '=', 'enrolled')
+    const row = await this.#select()
+      .where('guests.vmid', '=', vmid)
+      .where('guests.identity', '=', 'enrolled')
       .executeTakeFirst();
     return row && toGuest(row);
   }
 
-  async quarantined(originId: string, copyKey: string): Promise<StoredGuest | undefined> {
-    const row = await this.#db
-      .selectFrom('guests')
-      .selectAll()
-      .where('origin_guest_id', '=', originId)
-      .where('copy_key', '=', copyKey)
+  async quarantined({ originId, copyKey }: CopySighting): Promise<StoredGuest | undefined> {
+    const row = await this.#copies(originId, 'quarantined')
+      .where('guests.copy_key', '=', copyKey)
+      .executeTakeFirst();
+    return row && toGuest(row);
+  }
+
+  /** Of one guest, the one that was not seen for longest first. */
+  async copiesOf(originId: string): Promise<StoredGuest[]> {
+    const rows = await this.#copies(originId, 'quarantined').orderBy('guests.last_seen_at').execute();
+    return rows.map(toGuest);
+  }
+
+  /** The guest that this copy was adopted as, as long as it has not come with its own credential. */
+  async adopted({ originId, vmid, copyKey }: CopySighting): Promise<StoredGuest | undefined> {
+    const row = await this.#copies(originId, 'enrolled')
+      .where('guests.copy_key', 'is not', null)
+      .where((is) => is.or([is('guests.copy_key', '=', copyKey), is('guests.vmid', '=', vmid)]))
       .executeTakeFirst();
     return row && toGuest(row);
   }
 
   /**
    * Makes it the one that bears its VMID. Whoever claimed that before is forgotten, credential and all: a
-   * node has only one guest of a number. @returns the ids of those.
+   * node has only one guest of a number. What was dismissed under that number is welcome again. @returns the ids of
+   * those that were forgotten.
    */
   async enrol({ id, vmid, credentialHash, now }: NewGuest): Promise<string[]> {
     return await this.#db.transaction().execute(async (db) => {
@@ -85,17 +107,15 @@ export class Guests {
         .insertInto('guests')
         .values({ ...empty(id, now), vmid, identity: 'enrolled', credential_hash: credentialHash })
         .execute();
+      await db
+        .deleteFrom('dismissed_copies')
+        .where('copy', '=', dismissalOf({ vmid, copyKey: '' }))
+        .execute();
       return displaced.map((row) => row.id);
     });
   }
 
-  async quarantine(copy: {
-    id: string;
-    vmid: number | null;
-    originId: string;
-    copyKey: string;
-    now: number;
-  }): Promise<void> {
+  async quarantine(copy: CopySighting & { id: string; now: number }): Promise<void> {
     await this.#db
       .insertInto('guests')
       .values({
@@ -106,6 +126,34 @@ export class Guests {
         copy_key: copy.copyKey,
       })
       .execute();
+  }
+
+  /** Makes a copy the one that bears a VMID; it is given its credential when it calls. @returns as `enrol` */
+  async adopt(id: string, vmid: number): Promise<string[]> {
+    return await this.#db.transaction().execute(async (db) => {
+      const displaced = await db
+        .deleteFrom('guests')
+        .where('vmid', '=', vmid)
+        .where('id', '!=', id)
+        .returning('id')
+        .execute();
+      await db.updateTable('guests').set({ identity: 'enrolled', vmid }).where('id', '=', id).execute();
+      return displaced.map((row) => row.id);
+    });
+  }
+
+  /** An adopted copy has come with its own credential: its old one is nothing to it any more. */
+  async settle(id: string): Promise<void> {
+    await this.#db
+      .updateTable('guests')
+      .set({ copy_key: null })
+      .where('id', '=', id)
+      .where('copy_key', 'is not', null)
+      .execute();
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#db.deleteFrom('guests').where('id', '=', id).execute();
   }
 
   async replaceCredential(id: string, credentialHash: string): Promise<void> {
@@ -128,6 +176,20 @@ export class Guests {
       .where('id', '=', id)
       .execute();
   }
+
+  #select() {
+    return this.#db
+      .selectFrom('guests')
+      .leftJoin('guests as origin', 'origin.id', 'guests.origin_guest_id')
+      .selectAll('guests')
+      .select('origin.vmid as origin_vmid');
+  }
+
+  #copies(originId: string, identity: GuestRow['identity']) {
+    return this.#select()
+      .where('guests.origin_guest_id', '=', originId)
+      .where('guests.identity', '=', identity);
+  }
 }
 
 function empty(id: string, now: number): GuestRow {
@@ -146,11 +208,15 @@ function empty(id: string, now: number): GuestRow {
   };
 }
 
-function toGuest(row: Selectable<GuestRow>): StoredGuest {
+function toGuest(row: GuestRow & { origin_vmid: number | null }): StoredGuest {
   return {
     id: row.id,
     vmid: row.vmid,
     identity: row.identity,
+    origin:
+      row.origin_guest_id === null
+        ? null
+        : { id: row.origin_guest_id, vmid: row.origin_vmid, copyKey: row.copy_key },
     agentVersion: row.agent_version,
     incarnation: row.incarnation === null ? null : incarnationSchema.parse(JSON.parse(row.incarnation)),
     status: row.status === null ? null : statusSchema.parse(JSON.parse(row.status)),

@@ -106,7 +106,7 @@ describe('guests in the store', () => {
     await store.guests.enrol({ id: 'g', vmid: 101, credentialHash: 'h', now: 1 });
     await store.guests.quarantine({ id: 'q', vmid: 101, originId: 'g', copyKey: 'k', now: 2 });
     expect((await store.guests.enrolled(101))?.id).toBe('g');
-    expect((await store.guests.quarantined('g', 'k'))?.id).toBe('q');
+    expect((await store.guests.quarantined({ originId: 'g', vmid: 101, copyKey: 'k' }))?.id).toBe('q');
   });
 
   it('keep their last picture', async () => {

@@ -1,18 +1,34 @@
 import { Kysely, SqliteDialect } from 'kysely';
 import { Migrator, type Migration } from 'kysely/migration';
 import { TacetError } from '@tacet/runtime';
+import { Accounts } from './accounts.ts';
 import { ApiTokens } from './api-tokens.ts';
+import { Audit } from './audit.ts';
 import { Backups } from './backups.ts';
+import { DismissedCopies } from './dismissed-copies.ts';
+import { Drills } from './drills.ts';
+import { Census } from './census.ts';
+import { DoctorReports } from './doctor-reports.ts';
 import { Enrolments } from './enrolments.ts';
 import { Events } from './events.ts';
 import { Guests } from './guests.ts';
+import { Logins } from './logins.ts';
 import { first } from './migrations/0001-first.ts';
 import { origin } from './migrations/0002-origin.ts';
 import { nodeRequests } from './migrations/0003-node-requests.ts';
+import { copies } from './migrations/0006-copies.ts';
+import { snapshotsAndDrills } from './migrations/0007-snapshots-and-drills.ts';
+import { access } from './migrations/0005-access.ts';
+import { schedules } from './migrations/0004-schedules.ts';
+import { KnownGuests } from './known-guests.ts';
+import { doctor } from './migrations/0008-doctor.ts';
 import { NodeRequests } from './node-requests.ts';
 import { openNodeSqlite } from './node-sqlite.ts';
 import { Operations } from './operations.ts';
 import { RestoreOrders } from './restore-orders.ts';
+import { Snapshots } from './snapshots.ts';
+import { ScheduleRuns } from './schedule-runs.ts';
+import { Schedules } from './schedules.ts';
 import type { Tables } from './schema.ts';
 
 /** Forward only, and a released one never changes: a store is as old as the machine it lives on. */
@@ -20,17 +36,33 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
   '0002-origin': origin,
   '0003-node-requests': nodeRequests,
+  '0004-schedules': schedules,
+  '0005-access': access,
+  '0006-copies': copies,
+  '0007-snapshots-and-drills': snapshotsAndDrills,
+  '0008-doctor': doctor,
 };
 
 export interface Store extends AsyncDisposable {
+  readonly accounts: Accounts;
   readonly apiTokens: ApiTokens;
+  readonly audit: Audit;
   readonly backups: Backups;
+  readonly dismissedCopies: DismissedCopies;
+  readonly drills: Drills;
+  readonly census: Census;
+  readonly doctorReports: DoctorReports;
   readonly enrolments: Enrolments;
   readonly events: Events;
   readonly guests: Guests;
+  readonly logins: Logins;
+  readonly knownGuests: KnownGuests;
   readonly nodeRequests: NodeRequests;
   readonly operations: Operations;
   readonly restoreOrders: RestoreOrders;
+  readonly scheduleRuns: ScheduleRuns;
+  readonly schedules: Schedules;
+  readonly snapshots: Snapshots;
 }
 
 /**
@@ -48,14 +80,25 @@ export async function openStore(path: string): Promise<Store> {
     throw error;
   }
   return {
+    accounts: new Accounts(db),
     apiTokens: new ApiTokens(db),
+    audit: new Audit(db),
     backups: new Backups(db),
+    dismissedCopies: new DismissedCopies(db),
+    drills: new Drills(db),
+    census: new Census(db),
+    doctorReports: new DoctorReports(db),
     enrolments: new Enrolments(db),
     events: new Events(db),
     guests: new Guests(db),
+    logins: new Logins(db),
+    knownGuests: new KnownGuests(db),
     nodeRequests: new NodeRequests(db),
     operations: new Operations(db),
     restoreOrders: new RestoreOrders(db),
+    scheduleRuns: new ScheduleRuns(db),
+    schedules: new Schedules(db),
+    snapshots: new Snapshots(db),
     [Symbol.asyncDispose]: () => db.destroy(),
   };
 }

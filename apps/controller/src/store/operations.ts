@@ -1,7 +1,9 @@
 import { type Operation, operationSchema, type WireError } from '@tacet/protocol';
 import type { Kysely } from 'kysely';
 import { toBackup } from './backups.ts';
+import type { Position } from './position.ts';
 import type { OperationRow, Tables } from './schema.ts';
+import { Snapshots } from './snapshots.ts';
 
 export type NewOperation = Pick<Operation, 'id' | 'kind' | 'vmid' | 'startedAt'>;
 
@@ -72,14 +74,19 @@ export class Operations {
     return row && (await this.#assemble(row));
   }
 
-  /** Newest first. */
-  async list(limit: number): Promise<Operation[]> {
-    const rows = await this.#db
+  /** Newest first. @param before where the page before ended */
+  async list(limit: number, before?: Position): Promise<Operation[]> {
+    let query = this.#db
       .selectFrom('operations')
       .selectAll()
       .orderBy('started_at', 'desc')
-      .limit(limit)
-      .execute();
+      .orderBy('id', 'desc')
+      .limit(limit);
+    if (before !== undefined) {
+      const { at, id } = before;
+      query = query.where((row) => row(row.refTuple('started_at', 'id'), '<', row.tuple(at, id)));
+    }
+    const rows = await query.execute();
     return await Promise.all(rows.map((row) => this.#assemble(row)));
   }
 
@@ -112,6 +119,7 @@ export class Operations {
       .selectAll()
       .where('operation_id', '=', row.id)
       .executeTakeFirst();
+    const snapshot = await new Snapshots(this.#db).ofOperation(row.id);
     return operationSchema.parse({
       id: row.id,
       kind: row.kind,
@@ -121,6 +129,7 @@ export class Operations {
       finishedAt: row.finished_at,
       steps,
       backup: backup ? toBackup(backup) : null,
+      ...(snapshot && { snapshot }),
       restoredTo: row.restored_to,
       error: row.error === null ? null : JSON.parse(row.error),
     });

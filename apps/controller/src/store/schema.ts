@@ -1,3 +1,4 @@
+import type { Role } from '@tacet/protocol';
 import type { Generated } from 'kysely';
 
 /** Columns that hold JSON text say so in their name's type only; each repository parses its own by schema. */
@@ -9,15 +10,24 @@ export interface GuestRow {
   identity: 'enrolled' | 'quarantined';
   /** Null for a quarantined copy: the credential that it showed is somebody else's. */
   credential_hash: string | null;
-  /** Of a quarantined copy: whose credential it showed. */
+  /** Of a copy that nobody ordered, also after its adoption: whose credential it showed. */
   origin_guest_id: string | null;
-  /** Of a quarantined copy: tells copies of one guest apart across reconnects. */
+  /**
+   * Of such a copy: tells copies of one guest apart across reconnects. After its adoption it stays until the copy comes
+   * with a credential of its own.
+   */
   copy_key: string | null;
   agent_version: string | null;
   incarnation: Json | null;
   status: Json | null;
   created_at: number;
   last_seen_at: number | null;
+}
+
+export interface DismissedCopyRow {
+  origin_guest_id: string;
+  copy: string;
+  dismissed_at: number;
 }
 
 export interface EnrolmentRow {
@@ -30,7 +40,7 @@ export interface EnrolmentRow {
 
 export interface OperationRow {
   id: string;
-  kind: 'backup' | 'restore';
+  kind: 'backup' | 'restore' | 'snapshot' | 'rollback' | 'drill';
   vmid: number;
   state: 'running' | 'succeeded' | 'failed';
   started_at: number;
@@ -78,7 +88,7 @@ export interface RestoreOrderRow {
 export interface NodeRequestRow {
   operation_id: string;
   position: number;
-  what: 'backup' | 'hook' | 'restore' | 'start';
+  what: 'backup' | 'hook' | 'restore' | 'start' | 'stop' | 'snapshot' | 'rollback' | 'destroy';
   node: string;
   vmid: number;
   /** Empty where none is named. */
@@ -88,6 +98,61 @@ export interface NodeRequestRow {
   known: Json | null;
   upid: string | null;
   seen: Json | null;
+}
+
+export interface SnapshotRow {
+  operation_id: string;
+  vmid: number;
+  node: string;
+  name: string;
+  before: string;
+  taken_at: number;
+  verdict: Json;
+}
+
+export interface DrillRow {
+  operation_id: string;
+  backup_id: string;
+  vmid: number;
+  node: string;
+  scratch_vmid: number;
+  started_at: number;
+  /** Null while it runs. */
+  finished_at: number | null;
+  outcome: 'proven' | 'started' | 'failed' | 'interrupted' | null;
+  ready_after_ms: number | null;
+  message: string;
+}
+
+export interface ScheduleRow {
+  name: string;
+  version: number;
+  spec: Json;
+  changed_at: number;
+  decided_until: number | null;
+}
+
+export interface ScheduleRunRow {
+  sequence: Generated<number>;
+  id: string;
+  schedule: string;
+  vmid: number;
+  cause: 'event' | 'request';
+  event_at: number;
+  due_at: number;
+  late: 0 | 1;
+  state: 'queued' | 'started' | 'succeeded' | 'failed' | 'missed';
+  message: string | null;
+  operation_id: string | null;
+  consistency: 'app' | 'crash' | 'unknown' | null;
+  ended_at: number | null;
+}
+
+export interface KnownGuestRow {
+  vmid: number;
+  /** The configured node that showed it. */
+  through: string;
+  seen: Json;
 }
 
 export interface EventRow {
@@ -104,16 +169,66 @@ export interface ApiTokenRow {
   name: string;
   hash: string;
   created_at: number;
+  role: Role;
+  /** Null where it has no end. */
+  expires_at: number | null;
+  last_used_at: number | null;
+}
+
+export interface AccountRow {
+  name: string;
+  role: Role;
+  /** In the PHC's string format, with its parameters and salt. */
+  password_hash: string;
+  created_at: number;
+  last_login_at: number | null;
+}
+
+export interface LoginRow {
+  secret_hash: string;
+  account: string;
+  created_at: number;
+  used_at: number;
+}
+
+export interface AuditRow {
+  sequence: Generated<number>;
+  at: number;
+  who_kind: 'account' | 'token' | null;
+  who_name: string | null;
+  address: string;
+  what: string;
+  method: string;
+  path: string;
+  outcome: 'done' | 'refused' | 'failed';
+  status: number;
+  code: string | null;
+}
+
+export interface DoctorReportRow {
+  slot: string;
+  finished_at: number;
+  report: Json;
 }
 
 export interface Tables {
   guests: GuestRow;
+  dismissed_copies: DismissedCopyRow;
   enrolments: EnrolmentRow;
   operations: OperationRow;
   operation_steps: OperationStepRow;
   backups: BackupRow;
   restore_orders: RestoreOrderRow;
   node_requests: NodeRequestRow;
+  snapshots: SnapshotRow;
+  drills: DrillRow;
+  schedules: ScheduleRow;
+  schedule_runs: ScheduleRunRow;
+  known_guests: KnownGuestRow;
   events: EventRow;
   api_tokens: ApiTokenRow;
+  doctor_reports: DoctorReportRow;
+  accounts: AccountRow;
+  logins: LoginRow;
+  audit: AuditRow;
 }

@@ -2,6 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import type { z } from 'zod';
 
+/** A connection for each request: one that waits to be used again may be closed just then. */
+const alone = { agent: false };
+
 export interface ApiAnswer {
   readonly status: number;
   readonly body: unknown;
@@ -22,21 +25,50 @@ export class ApiClient {
     return new ApiClient(url, token);
   }
 
-  call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<ApiAnswer> {
+  call(
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: unknown,
+  ): Promise<ApiAnswer> {
     const headers = {
       ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
       ...(body !== undefined && { 'content-type': 'application/json' }),
     };
     return new Promise((resolve, reject) => {
       const url = new URL(path, this.#url);
-      const call = request(url, { method, headers, rejectUnauthorized: false }, (response) => {
+      const call = request(url, { method, headers, rejectUnauthorized: false, ...alone }, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (part: string) => (text += part));
         response.on('error', reject);
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) }));
+        response.on('end', () => {
+          const body: unknown = text === '' ? undefined : JSON.parse(text);
+          resolve({ status: response.statusCode ?? 0, body });
+        });
       });
       call.on('error', reject);
       call.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+
+  /** The text at a path. @throws when the answer is not a success */
+  text(path: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const headers = { authorization: `Bearer ${this.#token}` };
+      const call = request(
+        new URL(path, this.#url),
+        { headers, rejectUnauthorized: false, ...alone },
+        (response) => {
+          let text = '';
+          response.setEncoding('utf8').on('data', (part: string) => (text += part));
+          response.on('error', reject);
+          response.on('end', () => {
+            if (response.statusCode === 200) resolve(text);
+            else reject(new Error(`${path}: ${response.statusCode} ${text}`));
+          });
+        },
+      );
+      call.on('error', reject);
+      call.end();
     });
   }
 

@@ -21,6 +21,10 @@ export interface FakeAgentOptions {
   readonly credential: string;
   readonly incarnation: Incarnation;
   readonly status?: GuestStatus;
+  /** `0.0.0` unless given: older than any controller. */
+  readonly agentVersion?: string;
+  /** What no agent says in its hello; it goes over what one says. */
+  readonly alsoInHello?: Readonly<Record<string, unknown>>;
   readonly answer?: (method: RequestMethod, params: unknown) => Promise<unknown>;
 }
 
@@ -48,9 +52,10 @@ export class FakeAgent implements AsyncDisposable {
     });
     await once(socket, 'open');
     const agent = new FakeAgent(socket, options);
-    const { credential, incarnation } = options;
+    const { credential, incarnation, agentVersion = '0.0.0' } = options;
     const status = options.status ?? fakeStatus();
-    agent.send({ kind: 'hello', agentVersion: '0.0.0', bootId: 'boot', credential, incarnation, status });
+    const hello = { kind: 'hello', agentVersion, bootId: 'boot', credential, incarnation, status };
+    agent.sendRaw(JSON.stringify({ ...hello, ...options.alsoInHello }));
     return agent;
   }
 

@@ -1,5 +1,8 @@
 import {
+  type LxcConfig,
+  parseArchivedConfig,
   ProxmoxError,
+  type Snapshot,
   taskOutcome,
   type TaskPoll,
   type TaskStatus,
@@ -8,7 +11,15 @@ import {
 } from '@tacet/proxmox';
 import type { Clock } from '@tacet/runtime';
 import { Failure } from '../failure.ts';
-import type { GuestMarks, NodePort, NodesPort, StartedTask, TaskType } from '../jobs/ports.ts';
+import type {
+  BackupOrder,
+  GuestMarks,
+  NodePort,
+  NodesPort,
+  RestoreCall,
+  StartedTask,
+  TaskType,
+} from '../jobs/ports.ts';
 
 /** What one task shows, poll by poll, or how a poll fails; a function runs before its poll is answered. */
 export type Script = readonly (string | string[] | ProxmoxError | (() => void | Promise<void>))[];
@@ -34,11 +45,18 @@ export class FakeNode implements NodePort {
   readonly backupStorage = 'local';
   readonly pollMs = 20;
   canRestore = true;
-  snapshots: () => boolean = () => true;
+  canBeSnapshotted: () => boolean = () => true;
   content: readonly string[] = ['backup'];
   notes: string | undefined;
   left: GuestMarks = { lock: undefined, snapshots: [] };
   running = false;
+  /** Of the backup, and of the guest that a restore of it has made. */
+  archived: LxcConfig = configOf({});
+  restored: LxcConfig = configOf({});
+  available = 1_000_000_000_000;
+  listed: Snapshot[] = [];
+  backingUp: () => boolean = () => false;
+  readonly orders: BackupOrder[] = [];
   /** One per request, in order. */
   readonly scripts: { script: Script; exitstatus: string }[] = [];
   /** Called at each request for a backup or a restore: throw to refuse. */
@@ -58,7 +76,7 @@ export class FakeNode implements NodePort {
     return this;
   }
 
-  canSnapshot = async (): Promise<boolean> => this.snapshots();
+  canSnapshot = async (): Promise<boolean> => this.canBeSnapshotted();
   storageContent = async (): Promise<readonly string[]> => this.content;
   backupAttributes = async (): Promise<{ sizeBytes: number; notes: string }> => ({
     sizeBytes: 1234,
@@ -71,11 +89,15 @@ export class FakeNode implements NodePort {
     this.notes = notes;
   }
 
-  async startBackup(): Promise<StartedTask> {
+  async startBackup(order: BackupOrder): Promise<StartedTask> {
     this.journal.push('post');
+    this.orders.push(order);
     this.onRequest();
     return this.begin();
   }
+
+  storageIsShared = async (): Promise<boolean> => false;
+  isBackingUp = async (): Promise<boolean> => this.backingUp();
 
   async ownTasks(): Promise<readonly StartedTask[]> {
     return [...this.#tasks];
@@ -90,8 +112,37 @@ export class FakeNode implements NodePort {
   marks = async (): Promise<GuestMarks> => this.left;
   isRunning = async (): Promise<boolean> => this.running;
 
-  async startRestore(order: { vmid: number; storage: string }): Promise<StartedTask> {
-    this.journal.push(`restore ${order.vmid} on ${order.storage}`);
+  async startRestore(call: RestoreCall): Promise<StartedTask> {
+    const { vmid, storage, replace, overrides } = call;
+    const how = [...(replace === true ? ['over it'] : []), ...Object.values(overrides ?? {})];
+    this.journal.push([`restore ${vmid} on ${storage}`, ...how].join(', '));
+    this.onRequest();
+    return this.begin();
+  }
+
+  guestConfig = async (): Promise<LxcConfig> => this.restored;
+  archivedConfig = async (): Promise<LxcConfig> => this.archived;
+  availableBytes = async (): Promise<number> => this.available;
+  snapshots = async (): Promise<readonly Snapshot[]> => this.listed;
+
+  async shutDownGuest(vmid: number): Promise<StartedTask> {
+    this.journal.push(`stop ${vmid}`);
+    return this.begin();
+  }
+
+  async destroyGuest(vmid: number): Promise<StartedTask> {
+    this.journal.push(`destroy ${vmid}`);
+    return this.begin();
+  }
+
+  async takeSnapshot(_vmid: number, { name }: { name: string }): Promise<StartedTask> {
+    this.journal.push(`snapshot ${name}`);
+    this.onRequest();
+    return this.begin();
+  }
+
+  async rollBack(vmid: number, name: string): Promise<StartedTask> {
+    this.journal.push(`rollback ${vmid} to ${name}`);
     this.onRequest();
     return this.begin();
   }
@@ -161,6 +212,18 @@ export class FakeNode implements NodePort {
     const atMs = this.#clock.monotonicMs();
     return { sentAtMs: atMs, receivedAtMs: atMs, lines: shown };
   }
+}
+
+/** As a backup of an ordinary guest says it; `changes` line by line over that. */
+export function configOf(changes: Readonly<Record<string, string>>): LxcConfig {
+  const ordinary = {
+    unprivileged: '1',
+    features: 'keyctl=1,nesting=1',
+    rootfs: 'btr:101/vm-101-disk-0.raw,size=2G',
+    net0: 'name=eth0,bridge=vmbr0,gw=10.0.0.1,hwaddr=BC:24:11:00:00:01,ip=10.0.0.5/24,type=veth',
+  };
+  const entries = Object.entries({ ...ordinary, ...changes });
+  return parseArchivedConfig(entries.map(([key, value]) => `${key}: ${value}\n`).join(''));
 }
 
 /** One node with guest 101 and whatever else is named. */

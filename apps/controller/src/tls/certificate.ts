@@ -3,9 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
+import { replaceFile } from '@tacet/runtime/sealing';
 import { generate } from 'selfsigned';
 import { Failure } from '../failure.ts';
-import { writePrivateFile } from '../private-file.ts';
+import { tlsKeyFile } from '../at-rest/secret-places.ts';
+import type { Vault } from '../at-rest/vault.ts';
 
 export interface Certificate {
   readonly key: string;
@@ -22,18 +24,28 @@ const VALID_DAYS = 3650;
 export async function loadCertificate(
   stateDir: string,
   names: readonly string[],
+  vault: Vault,
   now: number,
 ): Promise<Certificate> {
-  const keyPath = join(stateDir, 'controller.key');
+  const keyFile = tlsKeyFile(stateDir);
   const certPath = join(stateDir, 'controller.crt');
-  const kept = await readPair(keyPath, certPath);
-  if (kept !== undefined) requireUsable(kept, keyPath, certPath);
-  const { key, cert } = kept ?? (await create(names, now));
-  if (kept === undefined) {
-    await writePrivateFile(keyPath, key);
-    await writePrivateFile(certPath, cert);
+  const kept = await vault.look(keyFile);
+  const cert = await readIfThere(certPath);
+  if (kept === undefined || cert === undefined) {
+    // A first start, or one that was cut off between the two files.
+    const made = await create(names, now);
+    await vault.write(keyFile, made.key);
+    await replaceFile(certPath, made.cert);
+    return withFingerprint(made);
   }
-  return { key, cert, fingerprint: new X509Certificate(cert).fingerprint256 };
+  const pair = { key: kept.secret, cert };
+  requireUsable(pair, keyFile.path, certPath);
+  await kept.seal();
+  return withFingerprint(pair);
+}
+
+function withFingerprint(pair: { key: string; cert: string }): Certificate {
+  return { ...pair, fingerprint: new X509Certificate(pair.cert).fingerprint256 };
 }
 
 /** @throws Failure `invalid-input` for a pair that is damaged, or none. */
@@ -52,14 +64,10 @@ function requireUsable(
   }
 }
 
-async function readPair(
-  keyPath: string,
-  certPath: string,
-): Promise<{ key: string; cert: string } | undefined> {
+async function readIfThere(path: string): Promise<string | undefined> {
   try {
-    return { key: await readFile(keyPath, 'utf8'), cert: await readFile(certPath, 'utf8') };
+    return await readFile(path, 'utf8');
   } catch (error) {
-    // A first start, or one that was cut off between the two files.
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }

@@ -40,6 +40,16 @@ describe('queued runs', () => {
     });
   });
 
+  it('that somebody asks for begin outside of the times of their schedule, within its limits', () => {
+    const closed = scheduleOf({
+      enabled: false,
+      blackouts: [{ kind: 'daily', from: '00:00', to: '23:59', timeZone: 'UTC' }],
+    });
+    const asked = [queued(101, { cause: 'request' }), queued(102, { cause: 'request' })];
+    expect(startsOf(asked, [], [closed])).toEqual({ start: [101], waiting: { 102: 'node-limit' } });
+    expect(startsOf([queued(101, { cause: 'event' })], [], [closed]).start).toEqual([]);
+  });
+
   it('wait for what runs there already, whoever has started it', () => {
     const { dueAt: _, schedule: __, ...byHand } = queued(109);
     expect(startsOf([queued(101), queued(201, { node: 'pve2' })], [byHand])).toEqual({

@@ -13,6 +13,8 @@ export interface Placement {
 export interface QueuedRun extends Placement {
   readonly schedule: string;
   readonly dueAt: number;
+  /** `request`: somebody asked for it now, whatever the schedule says of times. */
+  readonly cause?: 'event' | 'request';
 }
 
 /** Any backup that runs; without a schedule when somebody else has asked for it. */
@@ -69,8 +71,10 @@ function whyWaiting(
 ): WaitingBecause | undefined {
   const own = schedules.get(run.schedule);
   if (!own) return 'schedule-gone';
-  if (!own.schedule.enabled) return 'schedule-disabled';
-  if (isBlackedOut(own.blackouts, now)) return 'blackout';
+  if (run.cause !== 'request') {
+    if (!own.schedule.enabled) return 'schedule-disabled';
+    if (isBlackedOut(own.blackouts, now)) return 'blackout';
+  }
   if (busy.some(({ vmid }) => vmid === run.vmid)) return 'guest-busy';
 
   const mustWait = (

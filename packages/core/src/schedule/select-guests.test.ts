@@ -1,6 +1,6 @@
 import { guestSelectorSchema } from '@tacet/protocol';
 import { describe, expect, it } from 'vitest';
-import { type SelectableGuest, selectGuests } from './select-guests.ts';
+import { type SelectableGuest, selectGuests, whyIncluded } from './select-guests.ts';
 
 const guests: SelectableGuest[] = [
   { vmid: 101, name: 'shop-db', tags: ['prod', 'db'], pool: 'shop' },
@@ -16,6 +16,19 @@ const select = (selector: object) => {
 };
 
 describe('the selection of guests', () => {
+  it('says what of it matches a guest', () => {
+    const selector = guestSelectorSchema.parse({
+      include: { vmids: [102], tags: ['PROD', 'db'], names: ['shop-*'] },
+    });
+    expect(guests.map((guest) => whyIncluded(selector, guest))).toEqual([
+      ['tag PROD', 'tag db', 'name shop-*'],
+      ['VMID 102', 'tag PROD', 'name shop-*'],
+      ['tag PROD'],
+      [],
+      [],
+    ]);
+  });
+
   it.each([
     ['all', { include: { all: true } }, [101, 102, 103, 104, 105]],
     ['by VMID', { include: { vmids: [105, 101] } }, [101, 105]],

@@ -37,6 +37,13 @@ export function selectGuests<Guest extends SelectableGuest>(
   };
 }
 
+/** What of `include` matches a guest, as `tag prod`. */
+export function whyIncluded({ include }: GuestSelector, guest: SelectableGuest): string[] {
+  return criteriaOf(include)
+    .filter(({ matches }) => matches(guest))
+    .map(({ what }) => what);
+}
+
 function criteriaOf({
   all,
   vmids = [],

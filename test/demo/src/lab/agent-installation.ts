@@ -6,12 +6,12 @@ const agentFolder = join(import.meta.dirname, '..', '..', '..', '..', 'apps', 'a
 const bundle = join(agentFolder, 'dist', 'tacet-agent.cjs');
 const unit = join(agentFolder, 'systemd', 'tacet-agent.service');
 
-const command = '#!/bin/sh\nexec /usr/local/lib/tacet/tacet-agent.cjs "$@"\n';
+const command = '#!/bin/sh\nexec /usr/lib/tacet/tacet-agent.cjs "$@"\n';
 
 /** The bundled agent, its unit and its configuration, as a package would put them into a guest. */
 export async function installAgent(guest: Guest, configuration: object = {}): Promise<void> {
-  await guest.writeFile('/usr/local/lib/tacet/tacet-agent.cjs', await readFile(bundle), 0o755);
-  await guest.writeFile('/usr/local/bin/tacet-agent', command, 0o755);
+  await guest.writeFile('/usr/lib/tacet/tacet-agent.cjs', await readFile(bundle), 0o755);
+  await guest.writeFile('/usr/bin/tacet-agent', command, 0o755);
   await guest.writeFile('/etc/systemd/system/tacet-agent.service', await readFile(unit));
   await guest.writeFile('/etc/tacet/agent.json', JSON.stringify(configuration));
 }

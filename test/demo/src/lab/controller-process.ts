@@ -55,6 +55,11 @@ export class ControllerProcess implements AsyncDisposable {
     }
   }
 
+  /** The newest link that it has printed; undefined where it has an account already. */
+  async setupUrl(): Promise<string | undefined> {
+    return (await readFile(this.logFile, 'utf8')).match(/https:\S+\/setup#token=\S+/g)?.at(-1);
+  }
+
   /** As the kernel kills it when memory is short: no goodbye. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');

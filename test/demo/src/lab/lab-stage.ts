@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ControllerConfigInput } from '@tacet/controller';
 import {
   type AckCollector,
   type Guest,
@@ -37,6 +38,8 @@ export interface LabStageOptions {
   readonly stack?: StackName;
   /** Of the controller, beside what the stage decides. */
   readonly leaseMs?: number;
+  /** More of the controller's configuration, as `drill`. */
+  readonly configuration?: Partial<ControllerConfigInput>;
   /** Called with each part of the preparations. */
   readonly onStep?: (step: string) => void;
   readonly signal: AbortSignal;
@@ -76,6 +79,7 @@ export async function openLabStage(options: LabStageOptions): Promise<LabStage> 
       nodes: [node.config],
       hook: { socket: hookSocket, node: node.config.name },
       ...(options.leaseMs !== undefined && { leaseMs: options.leaseMs }),
+      ...options.configuration,
     },
     signal,
   );
@@ -99,6 +103,7 @@ export async function openLabStage(options: LabStageOptions): Promise<LabStage> 
     copy,
     controllerFile: controller.controllerFile,
     controllerUrl: api.url,
+    setupUrl: () => controller.setupUrl(),
     writes: new LabWriteLog(original, collector, lab),
     lab,
     node,

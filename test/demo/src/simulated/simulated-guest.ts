@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Agent, agentVersion, enrol, IdentityStore, parseConfig, startAgent } from '@tacet/agent';
-import { type EngineCapture, MemoryEngine, MemoryGuestHost } from '@tacet/agent/memory';
+import {
+  type EngineCapture,
+  type MemoryContainerSpec,
+  MemoryEngine,
+  MemoryGuestHost,
+} from '@tacet/agent/memory';
 import type { GuestContent } from '@tacet/pve-sim';
 import { type Deferred, deferred, type Logger, systemClock } from '@tacet/runtime';
 import { simulatedStack, type StreamName, streams } from './stack.ts';
@@ -25,6 +30,8 @@ export interface SimulatedGuestOptions {
   /** Called outside the guest with every write that a database acknowledged. */
   acknowledge: (stream: StreamName, value: string) => void;
   log: Logger;
+  /** The containers of a new guest. */
+  stack?: readonly MemoryContainerSpec[];
 }
 
 /**
@@ -53,7 +60,7 @@ export class SimulatedGuest implements GuestContent {
     const capture = this.#engine?.capture() ?? this.#captured?.engine;
     const engine = capture
       ? MemoryEngine.fromCapture(capture)
-      : new MemoryEngine({ containers: simulatedStack });
+      : new MemoryEngine({ containers: this.#options.stack ?? simulatedStack });
     this.#engine = engine;
     this.#power = new AbortController();
     await this.#startAgent();

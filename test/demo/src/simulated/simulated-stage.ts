@@ -71,6 +71,7 @@ export async function openSimulatedStage(log: Logger, signal: AbortSignal): Prom
     copy,
     controllerFile: controller.clientFile,
     controllerUrl: controller.url,
+    setupUrl: () => Promise.resolve(controller.setupUrl),
     writes,
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };

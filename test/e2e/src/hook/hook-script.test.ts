@@ -5,7 +5,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type HookSettings, renderHookScript } from '@tacet/cli/src/hook/hook-script.ts';
+import { renderHookScript } from '@tacet/cli/src/hook/hook-script.ts';
+import type { HookSettings } from '@tacet/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const recordings = join(import.meta.dirname, '..', '..', '..', 'pve-sim', 'fixtures', 'hook-calls.jsonl');

@@ -1,7 +1,15 @@
 import { MemoryBackend, type MemoryBackendOptions } from '@tacet/pve-sim';
 import { type Deferred, deferred } from '@tacet/runtime';
 
-export type Stage = 'snapshot' | 'archive' | 'notes' | 'restore' | 'start';
+export type Stage =
+  | 'snapshot'
+  | 'archive'
+  | 'notes'
+  | 'restore'
+  | 'start'
+  | 'shutdown'
+  | 'rollback'
+  | 'destroy';
 
 interface Gate {
   readonly reached: Deferred<void>;
@@ -46,6 +54,23 @@ export class GatedBackend extends MemoryBackend {
   override async start(...job: Parameters<MemoryBackend['start']>): Promise<void> {
     await this.#pass('start');
     await super.start(...job);
+  }
+
+  override async shutdown(
+    ...job: Parameters<MemoryBackend['shutdown']>
+  ): ReturnType<MemoryBackend['shutdown']> {
+    await this.#pass('shutdown');
+    return await super.shutdown(...job);
+  }
+
+  override async rollback(...job: Parameters<MemoryBackend['rollback']>): Promise<void> {
+    await this.#pass('rollback');
+    await super.rollback(...job);
+  }
+
+  override async destroy(...job: Parameters<MemoryBackend['destroy']>): Promise<void> {
+    await this.#pass('destroy');
+    await super.destroy(...job);
   }
 
   async #pass(stage: Stage): Promise<void> {

@@ -81,7 +81,7 @@ export class RecoveryHouse implements AsyncDisposable {
         ),
         ...['op@pve', 'op@pve!restore'].map((to) => ({ path: '/', role: 'TacetOperator', to })),
       ],
-      bridges: ['vmbr0'],
+      bridges: ['vmbr0', 'vmbr9'],
       timing: { authDelayMs: 20, proxyTimeoutMs: 2_000, forkMs: 5, statusLagMs: 5 },
     });
     undo.defer(() => sim[Symbol.asyncDispose]());
@@ -109,6 +109,10 @@ export class RecoveryHouse implements AsyncDisposable {
         ],
         leaseMs,
         maxHoldMs: leaseMs,
+        drill: {
+          vmids: { from: 900, to: 909 },
+          network: { policy: 'bridge', bridge: 'vmbr9', address: 'dhcp' },
+        },
       },
       AbortSignal.timeout(waitMs),
     );
@@ -151,7 +155,7 @@ export class RecoveryHouse implements AsyncDisposable {
   }
 
   async restart(): Promise<void> {
-    await this.#controller.start(AbortSignal.timeout(waitMs));
+    await this.#controller.start(AbortSignal.timeout(2 * waitMs));
   }
 
   /** Resolves when the store has what `where` asks for of the newest request to a node. */

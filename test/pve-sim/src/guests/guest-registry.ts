@@ -14,7 +14,7 @@ export interface GuestSnapshot {
 /** What /etc/pve/nodes/NODE/lxc/VMID.conf holds. */
 export class Guest {
   readonly vmid: number;
-  readonly node: string;
+  node: string;
   config: GuestConfig;
   lock: string | undefined;
   parent: string | undefined;

@@ -45,6 +45,8 @@ export class LabBackend implements GuestBackend {
   readonly archives = new LabArchives();
   readonly #lab: Lab;
   readonly #startedAtMs = new Map<number, number>();
+  /** Guests that were restored with `link_down=1`. */
+  readonly #linkDown = new Set<number>();
 
   constructor(lab: Lab) {
     this.#lab = lab;
@@ -69,7 +71,10 @@ export class LabBackend implements GuestBackend {
   }
 
   async start(vmid: number, signal: AbortSignal): Promise<void> {
-    await this.#guest(vmid).start(signal);
+    const guest = this.#guest(vmid);
+    await guest.start(signal);
+    // The cable hangs on the running guest: it is pulled before anything in there can have used it.
+    if (this.#linkDown.has(vmid)) await guest.cutNetwork();
     this.#startedAtMs.set(vmid, Date.now());
   }
 
@@ -139,7 +144,10 @@ export class LabBackend implements GuestBackend {
   }
 
   async restore({ vmid, archive, config, signal }: RestoreJob): Promise<{ totalBytes: number }> {
-    const mac = parsePropertyString(String(config['net0'] ?? ''), 'name').get('hwaddr');
+    const net0 = parsePropertyString(String(config['net0'] ?? ''), 'name');
+    const mac = net0.get('hwaddr');
+    if (net0.get('link_down') === '1') this.#linkDown.add(vmid);
+    else this.#linkDown.delete(vmid);
     try {
       await this.#lab.restoreGuest({
         vmid,

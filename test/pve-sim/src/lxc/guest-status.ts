@@ -76,6 +76,7 @@ export async function guestResource(world: World, guest: Guest): Promise<Record<
     template: 0,
     maxcpu: status['cpus'],
     memhost: 0,
+    ...(guest.config['tags'] === undefined ? {} : { tags: guest.config['tags'] }),
     ...Object.fromEntries(
       [...shared, ...counters].filter((key) => key in status).map((key) => [key, status[key]]),
     ),

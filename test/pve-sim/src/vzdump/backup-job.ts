@@ -25,9 +25,12 @@ export async function runBackupJob(options: BackupJobOptions, worker: Worker): P
   const hooks = new HookScript(script, worker, parameters['storage'] ?? 'local');
   await prepare(options, hooks, script, log);
   await takeGlobalLock(options, worker, log);
+  const { vmids } = options;
+  world.onLock({ kind: 'taken', node, vmids });
   try {
     await execute(options, worker, hooks, log);
   } finally {
+    world.onLock({ kind: 'released', node, vmids });
     world.locks.get(node)?.release();
   }
 }
@@ -65,7 +68,7 @@ async function prepare(
 }
 
 async function takeGlobalLock(
-  { world, node, parameters }: BackupJobOptions,
+  { world, node, parameters, vmids }: BackupJobOptions,
   worker: Worker,
   log: BackupLog,
 ): Promise<void> {
@@ -73,11 +76,13 @@ async function takeGlobalLock(
   if (lock === undefined || lock.tryAcquire()) return;
   const waitMinutes = Number(parameters['lockwait'] ?? world.vzdumpDefaults.lockwaitMinutes);
   const giveUp = (reason: string): never => {
+    world.onLock({ kind: 'refused', node, vmids });
     log.error(`can't acquire lock '${LOCK_FILE}'${reason}`);
     notify(log);
     throw new WorkerExit();
   };
   if (waitMinutes === 0) giveUp(' (wait = 0)');
+  world.onLock({ kind: 'waiting', node, vmids });
   log.info('trying to get global lock - waiting...');
   const timeout = AbortSignal.timeout(Math.min(waitMinutes * world.timing.lockwaitMinuteMs, 2 ** 31 - 1));
   try {

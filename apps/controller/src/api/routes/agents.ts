@@ -2,14 +2,13 @@ import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { enrolRequestSchema, enrolResponseSchema } from '@tacet/protocol';
 import type { ApiDeps } from '../deps.ts';
 import { answers, body, problems } from '../describe.ts';
-
-export const enrolPath = '/api/v1/agents/enroll';
+import { openToAll } from '../security.ts';
 
 const enrol = createRoute({
   method: 'post',
-  path: enrolPath,
+  path: '/api/v1/agents/enroll',
   summary: 'For agents: trade a one-time token for a credential',
-  security: [],
+  security: openToAll,
   request: { body: body(enrolRequestSchema) },
   responses: { 200: answers('The guest’s own credential', enrolResponseSchema), ...problems },
 });

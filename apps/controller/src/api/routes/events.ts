@@ -3,11 +3,13 @@ import { eventListSchema, type StoredEvent } from '@tacet/protocol';
 import { z } from 'zod';
 import type { ApiDeps } from '../deps.ts';
 import { answers, problems } from '../describe.ts';
+import { needs } from '../security.ts';
 
 const events = createRoute({
   method: 'get',
   path: '/api/v1/events',
   summary: 'What happened, in order. Pass `next` as `after` to go on.',
+  security: needs('viewer'),
   request: {
     query: z.object({
       /** Left out: the newest ones. */

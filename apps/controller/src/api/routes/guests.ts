@@ -1,15 +1,24 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
-import { enrolmentSchema, type Guest, guestListSchema, guestSchema } from '@tacet/protocol';
+import {
+  type Backup,
+  type BackupReady,
+  enrolmentSchema,
+  type Guest,
+  guestListSchema,
+  guestSchema,
+} from '@tacet/protocol';
 import { Failure } from '../../failure.ts';
 import { guestView } from '../../gateway/guest-view.ts';
 import type { StoredGuest } from '../../store/guests.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answers, problems, vmidPath } from '../describe.ts';
+import { needs } from '../security.ts';
 
 const list = createRoute({
   method: 'get',
   path: '/api/v1/guests',
   summary: 'Every guest that this controller knows, quarantined copies included',
+  security: needs('viewer'),
   responses: { 200: answers('All guests', guestListSchema), ...problems },
 });
 
@@ -17,6 +26,7 @@ const one = createRoute({
   method: 'get',
   path: '/api/v1/guests/{vmid}',
   summary: 'One guest with its conditions and services',
+  security: needs('viewer'),
   request: { params: vmidPath },
   responses: { 200: answers('The guest', guestSchema), ...problems },
 });
@@ -25,22 +35,30 @@ const invite = createRoute({
   method: 'post',
   path: '/api/v1/guests/{vmid}/enrolments',
   summary: 'A one-time token with which this guest becomes known',
+  security: needs('operator'),
   request: { params: vmidPath },
   responses: { 201: answers('The token, and the command to paste', enrolmentSchema), ...problems },
 });
 
 export function guestRoutes(app: OpenAPIHono, deps: ApiDeps): void {
-  const { store, roster, enrolment, simulation } = deps;
+  const { store, roster, enrolment, doctor, simulation } = deps;
 
-  const view = async (stored: StoredGuest): Promise<Guest> => {
-    const isBearer = stored.identity === 'enrolled' && stored.vmid !== null;
-    const [lastBackup] = isBearer ? await store.backups.list(stored.vmid ?? undefined, 1) : [];
+  /** What is known of VMIDs; only the guest that bears one by right is told it. */
+  interface Known {
+    readonly ready: ReadonlyMap<number, BackupReady>;
+    readonly newest: ReadonlyMap<number, Backup>;
+  }
+  const view = (stored: StoredGuest, { ready, newest }: Known): Guest => {
+    const vmid = stored.identity === 'enrolled' ? (stored.vmid ?? 0) : 0;
     const simulated = simulation.isSimulated(stored.vmid);
-    return guestView(stored, roster.get(stored.id), lastBackup ?? null, simulated);
+    const shown = guestView(stored, roster.get(stored.id), newest.get(vmid) ?? null, simulated);
+    const backupReady = ready.get(vmid);
+    return { ...shown, ...(backupReady !== undefined && { backupReady }) };
   };
 
   app.openapi(list, async (c) => {
-    const guests = await Promise.all((await store.guests.list()).map(view));
+    const known = { ready: await doctor.backupReady(), newest: await store.backups.newestOfEach() };
+    const guests = (await store.guests.list()).map((stored) => view(stored, known));
     return c.json({ guests }, 200);
   });
 
@@ -53,7 +71,8 @@ export function guestRoutes(app: OpenAPIHono, deps: ApiDeps): void {
         hint: `Enrol it: tacet enrol ${vmid}`,
       });
     }
-    return c.json(await view(guest), 200);
+    const newest = new Map((await store.backups.list(vmid, 1)).map((backup) => [vmid, backup]));
+    return c.json(view(guest, { ready: await doctor.backupReady(), newest }), 200);
   });
 
   app.openapi(invite, async (c) => {

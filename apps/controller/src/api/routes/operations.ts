@@ -8,15 +8,17 @@ import {
 } from '@tacet/protocol';
 import { z } from 'zod';
 import { Failure } from '../../failure.ts';
+import { chosenBackup } from '../chosen-backup.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answers, body, problems, vmidParam, vmidPath } from '../describe.ts';
-
-const limit = z.coerce.number().int().min(1).max(1000).default(100);
+import { nextCursor, pageQuery, readCursor } from '../pages.ts';
+import { needs } from '../security.ts';
 
 const backup = createRoute({
   method: 'post',
   path: '/api/v1/guests/{vmid}/backups',
   summary: 'Start a backup',
+  security: needs('operator'),
   request: { params: vmidPath, body: body(startBackupSchema) },
   responses: { 202: answers('It runs; follow the operation', operationSchema), ...problems },
 });
@@ -24,7 +26,8 @@ const backup = createRoute({
 const restore = createRoute({
   method: 'post',
   path: '/api/v1/guests/{vmid}/restores',
-  summary: 'Start a restore of one of this guest’s backups under another VMID',
+  summary: 'Start a restore of one of this guest’s backups: under another VMID, or in place',
+  security: needs('operator'),
   request: { params: vmidPath, body: body(startRestoreSchema) },
   responses: { 202: answers('It runs; follow the operation', operationSchema), ...problems },
 });
@@ -33,7 +36,8 @@ const operations = createRoute({
   method: 'get',
   path: '/api/v1/operations',
   summary: 'Operations, newest first',
-  request: { query: z.object({ limit }) },
+  security: needs('viewer'),
+  request: { query: z.object(pageQuery) },
   responses: { 200: answers('The operations', operationListSchema), ...problems },
 });
 
@@ -41,6 +45,7 @@ const operation = createRoute({
   method: 'get',
   path: '/api/v1/operations/{id}',
   summary: 'One operation with its steps, and its backup with the verdict',
+  security: needs('viewer'),
   request: { params: z.object({ id: z.string() }) },
   responses: { 200: answers('The operation', operationSchema), ...problems },
 });
@@ -49,7 +54,8 @@ const backups = createRoute({
   method: 'get',
   path: '/api/v1/backups',
   summary: 'Backups with their verdicts, newest first',
-  request: { query: z.object({ vmid: vmidParam.optional(), limit }) },
+  security: needs('viewer'),
+  request: { query: z.object({ vmid: vmidParam.optional(), ...pageQuery }) },
   responses: { 200: answers('The backups', backupListSchema), ...problems },
 });
 
@@ -58,27 +64,22 @@ export function operationRoutes(app: OpenAPIHono, deps: ApiDeps): void {
 
   app.openapi(backup, async (c) => {
     const { vmid } = c.req.valid('param');
-    const { storage } = c.req.valid('json');
-    return c.json(await deps.operations.backup(vmid, storage), 202);
+    return c.json(await deps.operations.backup(vmid, c.req.valid('json')), 202);
   });
 
   app.openapi(restore, async (c) => {
     const { vmid } = c.req.valid('param');
-    const { backupId, to, storage } = c.req.valid('json');
-    const [newest] = await store.backups.list(vmid, 1);
-    const chosen = backupId === undefined ? newest : await store.backups.get(backupId);
-    if (chosen === undefined || chosen.vmid !== vmid) {
-      const which = backupId === undefined ? 'any backup' : `a backup ${backupId}`;
-      throw new Failure('not-found', `this controller has not made ${which} of guest ${vmid}`, {
-        hint: `tacet backups ${vmid} lists those that it has made.`,
-      });
-    }
-    return c.json(await deps.operations.restore({ backup: chosen, to, storage }, deps.signal), 202);
+    const { backupId, ...wanted } = c.req.valid('json');
+    const backup = await chosenBackup(deps, vmid, backupId);
+    const request = { ...wanted, storage: wanted.storage, backup };
+    return c.json(await deps.operations.restore(request, deps.signal), 202);
   });
 
   app.openapi(operations, async (c) => {
-    const found = await deps.operations.list(c.req.valid('query').limit);
-    return c.json({ operations: found }, 200);
+    const { limit, cursor } = c.req.valid('query');
+    const found = await deps.operations.list(limit, readCursor(cursor));
+    const next = nextCursor(found, limit, ({ startedAt: at, id }) => ({ at, id }));
+    return c.json({ operations: found, next }, 200);
   });
 
   app.openapi(operation, async (c) => {
@@ -89,7 +90,9 @@ export function operationRoutes(app: OpenAPIHono, deps: ApiDeps): void {
   });
 
   app.openapi(backups, async (c) => {
-    const query = c.req.valid('query');
-    return c.json({ backups: await store.backups.list(query.vmid, query.limit) }, 200);
+    const { vmid, limit, cursor } = c.req.valid('query');
+    const found = await store.backups.list(vmid, limit, readCursor(cursor));
+    const next = nextCursor(found, limit, ({ finishedAt: at, id }) => ({ at, id }));
+    return c.json({ backups: found, next }, 200);
   });
 }

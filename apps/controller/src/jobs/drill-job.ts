@@ -1,0 +1,304 @@
+import type { Backup, Drill } from '@tacet/protocol';
+import { requireSuccess, UnreachableError } from '@tacet/proxmox';
+import { describeError, retry } from '@tacet/runtime';
+import { Failure } from '../failure.ts';
+import type { Drills, StoredDrill } from '../store/drills.ts';
+import type { NodeRequest } from '../store/node-requests.ts';
+import { askForTask } from './asked-task.ts';
+import { awaitReady } from './await-ready.ts';
+import type { Recorder } from './recorder.ts';
+import {
+  askerOf,
+  askForCopy,
+  askToStart,
+  awaitCopy,
+  compareConfig,
+  nodeOf,
+  orderCopy,
+  requireOperator,
+  requireVisible,
+  type RestoreBench,
+  type RestoreDeps,
+} from './restore-job.ts';
+import { disksBytes, type IsolatedBridge, netOverride } from './restored-config.ts';
+import { findAgain } from './resume-restore.ts';
+import { drillMark, isOwnScratch } from './scratch-mark.ts';
+
+export interface DrillPolicy {
+  /** Reserved for scratch guests; nothing else may have these VMIDs. */
+  readonly vmids: { readonly from: number; readonly to: number };
+  readonly network: IsolatedBridge | { readonly policy: 'link-down' };
+  /** For the scratch guest's disks; the restores' own when undefined. */
+  readonly storage?: string | undefined;
+  readonly pool?: string | undefined;
+  /** How long a scratch guest whose link is down has to keep running. */
+  readonly settleMs: number;
+}
+
+export interface DrillDeps extends RestoreDeps {
+  readonly drills: Drills;
+  /** Undefined where none is configured: then nothing is drilled. */
+  readonly policy: DrillPolicy | undefined;
+  /** A guest that is gone is no guest of this controller any more. */
+  readonly forgetGuest: (vmid: number) => Promise<void>;
+}
+
+export interface DrillRequest {
+  readonly backup: Backup;
+  readonly scratch: number;
+}
+
+type Result = Pick<Drill, 'outcome' | 'readyAfterMs' | 'message'>;
+
+const CLEAN_UP_RETRY = { baseMs: 2_000, capMs: 30_000 };
+
+/**
+ * Refuses what cannot work before an operation exists, and picks the scratch guest's VMID.
+ *
+ * @param isBusy whether something is under way for a VMID.
+ * @throws Failure `invalid-input` or `conflict`
+ */
+export async function planDrill(
+  backup: Backup,
+  deps: DrillDeps,
+  isBusy: (vmid: number) => boolean,
+  signal: AbortSignal,
+): Promise<DrillRequest> {
+  const { nodes, policy } = deps;
+  if (policy === undefined) {
+    throw new Failure('invalid-input', 'no drill is configured', {
+      hint: 'Reserve VMIDs and an isolated network for drills: `drill` in the controller’s configuration.',
+    });
+  }
+  const node = nodes.byName(backup.node, backup.vmid);
+  requireOperator(node);
+  await requireVisible(node, backup, signal);
+  await requireSpace(backup, deps, policy, signal);
+  const { from, to } = policy.vmids;
+  const hasOneAddress = policy.network.policy === 'bridge' && policy.network.address !== 'dhcp';
+  const isDrilling = Array.from({ length: to - from + 1 }, (_, index) => from + index).some(isBusy);
+  if (hasOneAddress && isDrilling) {
+    throw new Failure('conflict', 'another drill has the one address that is configured for scratch guests', {
+      hint: 'Wait for its end; or have them get addresses by DHCP: `drill.network.address`.',
+      retryable: true,
+    });
+  }
+  for (let scratch = from; scratch <= to; scratch += 1) {
+    if (scratch === backup.vmid || isBusy(scratch)) continue;
+    if (!(await nodes.exists(scratch, signal))) return { backup, scratch };
+  }
+  throw new Failure('conflict', `none of the VMIDs ${from} to ${to} is free for a scratch guest`, {
+    hint: 'Wait for the drills that run; or reserve more: `drill.vmids` in the controller’s configuration.',
+    retryable: true,
+  });
+}
+
+/**
+ * Restores a backup into a scratch guest on an isolated network, waits until that is ready, and destroys it again,
+ * whatever came of it. Where the controller stops meanwhile, the next one does.
+ *
+ * @returns how it ended, in words. @throws Failure where the backup did not prove itself, or the scratch guest is left.
+ */
+export async function runDrill(
+  { backup, scratch }: DrillRequest,
+  deps: DrillDeps,
+  recorder: Recorder,
+  signal: AbortSignal,
+): Promise<string> {
+  const { drills, clock, policy } = deps;
+  const { operationId } = recorder;
+  if (policy === undefined) throw new Failure('internal', 'a drill without a policy was planned');
+  const { storage } = policy;
+  const request = { backup, to: scratch, storage };
+  const bench: RestoreBench = { node: nodeOf(request, deps.nodes), to: scratch, deps, recorder, signal };
+  // Before there is anything that would have to be destroyed: what is not in the store is nobody's.
+  const begun = { operationId, backupId: backup.id, vmid: backup.vmid, scratchVmid: scratch };
+  await drills.begin({ ...begun, node: bench.node.name, startedAt: clock.now() });
+  const orderId = await orderCopy(bench, backup.vmid);
+  let result: Result;
+  let failure: unknown;
+  try {
+    result = await rehearseRestore(bench, backup, policy);
+  } catch (error) {
+    signal.throwIfAborted();
+    failure = error;
+    result = { outcome: 'failed', readyAfterMs: null, message: describeError(error) };
+  }
+  recorder.step(result.outcome ?? 'failed', result.message);
+  await deps.orders.close(orderId);
+  const left = await removeScratch(bench, deps);
+  await drills.finish(operationId, { ...result, finishedAt: clock.now() });
+  if (failure !== undefined) throw failedDrill(backup, failure, left);
+  if (left !== undefined) {
+    throw new Failure('restore-failed', `${result.message}; but its scratch guest could not be removed`, {
+      hint: left,
+    });
+  }
+  return result.message;
+}
+
+/**
+ * A drill that a controller which is gone had begun is not gone on with: what is left of it is destroyed.
+ *
+ * @throws Failure always: the drill has shown nothing
+ */
+export async function resumeDrill(
+  drill: StoredDrill | undefined,
+  orderId: string | undefined,
+  requests: readonly NodeRequest[],
+  deps: DrillDeps,
+  recorder: Recorder,
+  signal: AbortSignal,
+): Promise<never> {
+  if (orderId !== undefined) await deps.orders.close(orderId);
+  if (drill !== undefined) {
+    const node = deps.nodes.byName(drill.node, drill.vmid);
+    const bench: RestoreBench = { node, to: drill.scratchVmid, deps, recorder, signal };
+    for (const request of requests) {
+      // However it ends: nothing is destroyed while the node works on it.
+      const task = await findAgain(bench, request);
+      await task?.wait({ signal, deadlineMs: deps.limits.restoreDeadlineMs });
+    }
+    const left = await removeScratch(bench, deps);
+    const message = 'the controller restarted during the drill';
+    const end = { outcome: 'interrupted', readyAfterMs: null, message } as const;
+    await deps.drills.finish(drill.operationId, { ...end, finishedAt: deps.clock.now() });
+    if (left !== undefined) throw new Failure('restore-failed', message, { hint: left });
+  }
+  throw new Failure('internal', 'the controller restarted during the drill; nothing of it is left', {
+    hint: 'It says nothing about the backup. Ask for the drill again.',
+    retryable: true,
+  });
+}
+
+async function rehearseRestore(bench: RestoreBench, backup: Backup, policy: DrillPolicy): Promise<Result> {
+  const { node, to: scratch, deps, recorder, signal } = bench;
+  const { agents, clock, limits } = deps;
+  const { network, storage, pool } = policy;
+  const archivedNow = await node.archivedConfig(backup.volid, signal);
+  const net0 = netOverride(archivedNow, network, false) ?? '';
+  const mark = drillMark(recorder.operationId, backup.vmid);
+  const besides = { ...mark, net0, onboot: '0', ...(pool !== undefined && { pool }) };
+  const { task, archived } = await askForCopy(bench, { backup, to: scratch, storage }, besides);
+  await awaitCopy(bench, task, backup.volid);
+  recorder.step('restored', `scratch guest ${scratch} exists, its network is isolated: ${describe(network)}`);
+  await requireOwn(bench);
+  await compareConfig(bench, archived);
+  const startedMs = clock.monotonicMs();
+  await askToStart(bench);
+  recorder.step('started', `scratch guest ${scratch} runs`);
+  if (network.policy === 'link-down') return await settle(bench, policy.settleMs);
+  const deadlineMs = limits.readyDeadlineMs;
+  await awaitReady({ vmid: scratch, agents, deadlineMs, clock, recorder, signal, done: 'restored' });
+  const readyAfterMs = Math.round(clock.monotonicMs() - startedMs);
+  const seconds = (readyAfterMs / 1_000).toFixed(1);
+  return { outcome: 'proven', readyAfterMs, message: `restorable, ready after ${seconds} s` };
+}
+
+/** With its link down a guest can tell nobody how it is: that it keeps running is all there is to see. */
+async function settle({ node, to, deps, signal }: RestoreBench, settleMs: number): Promise<Result> {
+  await deps.clock.sleep(settleMs, signal);
+  if (!(await node.isRunning(to, signal))) {
+    throw new Failure('restore-failed', `scratch guest ${to} was started, and does not run any more`);
+  }
+  const seconds = Math.round(settleMs / 1_000);
+  const message = `restored, started and running for ${seconds} s; with its link down nobody could ask whether it was ready`;
+  return { outcome: 'started', readyAfterMs: null, message };
+}
+
+async function requireSpace(
+  backup: Backup,
+  { nodes }: DrillDeps,
+  policy: DrillPolicy,
+  signal: AbortSignal,
+): Promise<void> {
+  const node = nodes.byName(backup.node, backup.vmid);
+  const storage = policy.storage ?? (await node.restoreStorage(backup.vmid, signal));
+  // A disk without a size can grow to anything; then the archive is the best word there is.
+  const needed =
+    disksBytes(await node.archivedConfig(backup.volid, signal)) ?? UNPACKED * (backup.sizeBytes ?? 0);
+  const available = await node.availableBytes(storage, signal);
+  if (available >= needed) return;
+  throw new Failure(
+    'conflict',
+    `the storage ${storage} has ${gigabytes(available)} left, and the scratch guest may need ${gigabytes(needed)}`,
+    { hint: 'A drill must not fill the storage that guests live on. Name another: `drill.storage`.' },
+  );
+}
+
+/** How much larger than its archive a guest is taken to be. */
+const UNPACKED = 4;
+
+async function requireOwn({ node, to, recorder, signal }: RestoreBench): Promise<void> {
+  const config = await node.guestConfig(to, signal);
+  if (isOwnScratch(config, recorder.operationId)) return;
+  throw new Failure('internal', `guest ${to} does not bear the mark of this drill, so it is left alone`, {
+    hint: `Look at it: pct config ${to}`,
+  });
+}
+
+/**
+ * Destroys the scratch guest if the guest of that VMID says itself that it is this drill's.
+ *
+ * @returns what is left, and how it is removed; undefined where nothing is.
+ */
+async function removeScratch(bench: RestoreBench, deps: DrillDeps): Promise<string | undefined> {
+  const { to, recorder, signal } = bench;
+  const byHand = `Remove it by hand when you are sure: pct config ${to}; pct stop ${to}; pct unlock ${to}; pct destroy ${to}`;
+  try {
+    return await retry(async () => await destroyOwn(bench, deps, byHand), {
+      ...CLEAN_UP_RETRY,
+      what: `removing scratch guest ${to}`,
+      signal,
+      clock: deps.clock,
+      deadlineMs: deps.limits.restoreDeadlineMs,
+      retryable: (error) => error instanceof UnreachableError,
+      onRetry: (error) => recorder.step('node-lost', describeError(error)),
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    recorder.step('not-removed', describeError(error));
+    return `Scratch guest ${to} could not be removed (${describeError(error)}). ${byHand}`;
+  }
+}
+
+async function destroyOwn(bench: RestoreBench, deps: DrillDeps, byHand: string): Promise<string | undefined> {
+  const { node, to: vmid, recorder, signal } = bench;
+  if (!(await deps.nodes.exists(vmid, signal))) {
+    await deps.forgetGuest(vmid);
+    return undefined;
+  }
+  const config = await node.guestConfig(vmid, signal);
+  if (!isOwnScratch(config, recorder.operationId)) {
+    recorder.step('not-removed', `guest ${vmid} does not bear the mark of this drill`);
+    return `A guest ${vmid} is there without the mark of this drill, so it was not touched. ${byHand}`;
+  }
+  if (config.lock !== undefined) {
+    recorder.step('not-removed', `scratch guest ${vmid} is locked (${config.lock})`);
+    return `Scratch guest ${vmid} is locked (${config.lock}), and no token may clear that. ${byHand}`;
+  }
+  const asker = askerOf(bench);
+  const task = await askForTask(asker, { what: 'destroy', vmid }, () => node.destroyGuest(vmid, signal));
+  requireSuccess(await task.wait({ signal, deadlineMs: asker.deadlineMs }));
+  await deps.forgetGuest(vmid);
+  recorder.step('removed', `scratch guest ${vmid} is destroyed`);
+  return undefined;
+}
+
+function failedDrill({ volid }: Backup, error: unknown, left: string | undefined): Failure {
+  const known = error instanceof Failure ? error : undefined;
+  // What a failure of the copy advises is about a guest that is gone by now.
+  const hint = left ?? 'Keep older backups, and find out why: the steps of the drill say how far it came.';
+  return new Failure(known?.code ?? 'restore-failed', `the backup ${volid} did not prove restorable`, {
+    hint,
+    cause: error,
+  });
+}
+
+function describe(network: DrillPolicy['network']): string {
+  return network.policy === 'link-down' ? 'link down' : `bridge ${network.bridge}`;
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1_000_000_000).toFixed(1)} GB`;
+}

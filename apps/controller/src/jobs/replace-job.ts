@@ -1,0 +1,251 @@
+import { type LxcConfig, requireSuccess } from '@tacet/proxmox';
+import { DeadlineError, describeError, TacetError } from '@tacet/runtime';
+import { Failure } from '../failure.ts';
+import type { NodeRequest } from '../store/node-requests.ts';
+import { askForTask } from './asked-task.ts';
+import { awaitReady } from './await-ready.ts';
+import type { FinishedBackup } from './backup-job.ts';
+import type { NodePort, NodesPort, RestoreCall } from './ports.ts';
+import type { Recorder } from './recorder.ts';
+import {
+  askerOf,
+  askToRestore,
+  askToStart,
+  compareConfig,
+  notRestored,
+  nodeOf,
+  orStartByHand,
+  planCall,
+  requireOperator,
+  requireVisible,
+  type RestoreBench,
+  type RestoreDeps,
+  type RestoreRequest,
+  unlessCutOff,
+} from './restore-job.ts';
+import { goOnStarting } from './resume-restore.ts';
+
+export interface ReplaceRequest extends RestoreRequest {
+  /** Said by whoever asks: what is there is destroyed. */
+  readonly replace?: boolean | undefined;
+  /** What is made of the guest as it is; a backup when undefined. */
+  readonly safety?: 'backup' | 'none' | undefined;
+}
+
+export interface ReplaceDeps extends RestoreDeps {
+  /** A backup of the guest as it is, recorded as any other. @throws Failure when there is none */
+  readonly makeSafetyBackup: (recorder: Recorder, signal: AbortSignal) => Promise<FinishedBackup['backup']>;
+}
+
+/** A restore over the guest itself; `to` is that guest. */
+export function isInPlace({ backup, to }: RestoreRequest): boolean {
+  return backup.vmid === to;
+}
+
+/** Refuses what cannot work, before anything is touched. @throws Failure `conflict` or `invalid-input` */
+export async function checkReplacement(
+  request: ReplaceRequest,
+  nodes: NodesPort,
+  signal: AbortSignal,
+): Promise<void> {
+  const { to, backup, replace } = request;
+  const exists = await nodes.exists(to, signal);
+  const node = exists ? await nodes.locate(to, signal) : nodeOf(request, nodes);
+  requireOperator(node);
+  await requireVisible(node, backup, signal);
+  if (!exists) return;
+  if (request.node !== undefined && request.node !== node.name) {
+    throw new Failure('conflict', `guest ${to} is on node ${node.name}, not on ${request.node}`, {
+      hint: 'In place means where it is; migrate it afterwards.',
+    });
+  }
+  if (replace !== true) {
+    throw new Failure('conflict', `guest ${to} is there, and its disks and snapshots would be destroyed`, {
+      hint: `If that is wanted: tacet restore ${to} --in-place (in the API: "replace": true).`,
+    });
+  }
+  const { protection, lock } = await node.guestConfig(to, signal);
+  if (protection) {
+    throw new Failure('conflict', `guest ${to} is protected`, {
+      hint: `Take the protection off first: pct set ${to} --protection 0`,
+    });
+  }
+  if (lock !== undefined) {
+    throw new Failure('conflict', `guest ${to} is locked (${lock})`, {
+      hint: 'Something else is being done with it. Try again when that is over.',
+      retryable: true,
+    });
+  }
+}
+
+/**
+ * Restores a guest over itself: safety backup, shut down, restore, start, ready. Until Proxmox VE was asked for the
+ * restore, every failure leaves the guest as it was, running again.
+ *
+ * @param onRestored called as soon as the restored guest exists.
+ * @throws Failure that says what is left, and how to go back.
+ */
+export async function runReplacement(
+  request: ReplaceRequest,
+  deps: ReplaceDeps,
+  recorder: Recorder,
+  onRestored: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { to, backup, safety = 'backup' } = request;
+  const exists = await deps.nodes.exists(to, signal);
+  const node = exists ? await deps.nodes.locate(to, signal) : nodeOf(request, deps.nodes);
+  const bench: RestoreBench = { node, to, deps, recorder, signal };
+  const { call, archived } = await plan(bench, request, exists);
+  let before: FinishedBackup['backup'] | undefined;
+  if (exists && safety === 'backup') before = await orUntouched(bench, deps);
+  const wasRunning = exists && (await shutDown(bench));
+  await putBackup(bench, call, { wasRunning, before: before?.volid });
+  onRestored();
+  recorder.step('restored', `guest ${to} is what it was in ${backup.volid}`);
+  await finishReplacement(bench, archived, undefined);
+}
+
+/** From the restored guest on: config, start, ready. */
+export async function finishReplacement(
+  bench: RestoreBench,
+  archived: LxcConfig | undefined,
+  start: NodeRequest | undefined,
+): Promise<void> {
+  await compareConfig(bench, archived);
+  await startReplaced(bench, start, 'restored');
+}
+
+/** Starts a guest whose disks are other ones now, unless that was asked for already, and waits until it is ready. */
+export async function startReplaced(
+  bench: RestoreBench,
+  start: NodeRequest | undefined,
+  done: string,
+): Promise<void> {
+  const { to, deps } = bench;
+  // It is stopped until it is started: whoever is still connected then is what it was before.
+  const staleSession = start === undefined ? (deps.agents.picture(to)?.session ?? null) : null;
+  await orStartByHand(bench, () => goOnStarting(bench, start), done);
+  await awaitReplaced(bench, staleSession, done);
+}
+
+async function awaitReplaced(bench: RestoreBench, staleSession: object | null, done: string): Promise<void> {
+  const { to: vmid, deps, recorder, signal } = bench;
+  const { agents, clock, limits } = deps;
+  const deadlineMs = limits.readyDeadlineMs;
+  const arrival = { step: 'back', message: `the agent of guest ${vmid} has called again` };
+  const awaited = { vmid, agents, deadlineMs, clock, recorder, signal, done, staleSession, arrival };
+  await unlessCutOff(bench, () => awaitReady(awaited));
+}
+
+/**
+ * After a failure: a guest that nothing was destroyed of runs again, if it did before. Never rejects but by the signal.
+ *
+ * @returns in words how it is, ending with `as before.` where it is.
+ */
+export async function bringBack(bench: RestoreBench, wasRunning: boolean): Promise<string> {
+  const { node, to, deps, recorder, signal } = bench;
+  try {
+    if (!(await deps.nodes.exists(to, signal))) return `There is no guest ${to} any more.`;
+    const { lock } = await node.guestConfig(to, signal);
+    if (lock !== undefined) {
+      return `Guest ${to} is locked (${lock}), and may be half restored: look at it with pct config ${to}; pct unlock ${to} clears the lock.`;
+    }
+    if (wasRunning && !(await node.isRunning(to, signal))) await askToStart(bench);
+    const state = `${wasRunning ? 'runs' : 'is stopped'} as before`;
+    recorder.step('as-before', `guest ${to} ${state}`);
+    return `Guest ${to} ${state}.`;
+  } catch (error) {
+    signal.throwIfAborted();
+    return `Whether guest ${to} runs could not be made sure of (${describeError(error)}): see pct status ${to}.`;
+  }
+}
+
+async function orUntouched(bench: RestoreBench, deps: ReplaceDeps): Promise<FinishedBackup['backup']> {
+  const { to, recorder, signal } = bench;
+  try {
+    const made = await deps.makeSafetyBackup(recorder, signal);
+    recorder.step('safety', `guest ${to} as it was until now is in ${made.volid}`);
+    return made;
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new Failure('restore-failed', `no safety backup of guest ${to} was made, so nothing was touched`, {
+      hint: `Find out why, or go without: tacet restore ${to} --in-place --no-safety-backup`,
+      cause,
+    });
+  }
+}
+
+async function plan(
+  bench: RestoreBench,
+  request: ReplaceRequest,
+  exists: boolean,
+): ReturnType<typeof planCall> {
+  const { to, node, recorder, signal } = bench;
+  try {
+    const { call, archived } = await planCall(bench, request);
+    const kept = { ...call, keepMacs: true };
+    if (!exists) return { call: kept, archived };
+    const snapshots = await node.snapshots(to, signal);
+    const names = snapshots.map(({ name }) => name).join(', ');
+    if (names !== '') recorder.step('snapshots', `the snapshots of guest ${to} go with its disks: ${names}`);
+    return { call: { ...kept, replace: true }, archived };
+  } catch (error) {
+    throw notRestored(error, bench, request.backup.volid, `Guest ${to} was not touched.`);
+  }
+}
+
+/** @returns whether it ran. */
+async function shutDown(bench: RestoreBench): Promise<boolean> {
+  const { node, to: vmid, deps, recorder, signal } = bench;
+  try {
+    if (!(await node.isRunning(vmid, signal))) return false;
+    const ask = (): ReturnType<NodePort['shutDownGuest']> => node.shutDownGuest(vmid, signal);
+    const task = await askForTask(askerOf(bench), { what: 'stop', vmid }, ask);
+    requireSuccess(await task.wait({ signal, deadlineMs: deps.limits.restoreDeadlineMs }));
+    recorder.step('stopped', `guest ${vmid} is shut down`);
+    return true;
+  } catch (cause) {
+    signal.throwIfAborted();
+    const state = await bringBack(bench, true);
+    const hint = cause instanceof TacetError && cause.hint !== undefined ? `${cause.hint} ` : '';
+    throw new Failure('restore-failed', `guest ${vmid} could not be shut down, so nothing was replaced`, {
+      hint: `${hint}${state}`,
+      cause,
+    });
+  }
+}
+
+async function putBackup(bench: RestoreBench, call: RestoreCall, was: Was): Promise<void> {
+  const { signal, deps } = bench;
+  try {
+    const task = await askToRestore(bench, call);
+    requireSuccess(await task.wait({ signal, deadlineMs: deps.limits.restoreDeadlineMs }));
+  } catch (error) {
+    if (signal.aborted || error instanceof DeadlineError) throw error;
+    throw await notReplaced(error, bench, call.volid, was);
+  }
+}
+
+/** What the guest was before it was to be replaced. */
+interface Was {
+  readonly wasRunning: boolean;
+  /** The safety backup, where one was made. */
+  readonly before: string | undefined;
+}
+
+/** What is left, and the way back. */
+export async function notReplaced(
+  error: unknown,
+  bench: RestoreBench,
+  volid: string,
+  { wasRunning, before }: Was,
+): Promise<unknown> {
+  const { to } = bench;
+  const state = await bringBack(bench, wasRunning);
+  const back =
+    before === undefined
+      ? 'No safety backup was made of what it was.'
+      : `What it was is in ${before}: tacet backups ${to} shows its id, tacet restore ${to} --in-place --backup ID brings it back.`;
+  return notRestored(error, bench, volid, state.endsWith('as before.') ? state : `${state} ${back}`);
+}

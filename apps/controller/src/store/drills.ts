@@ -1,0 +1,87 @@
+import { type Drill, drillSchema } from '@tacet/protocol';
+import type { Kysely } from 'kysely';
+import type { DrillRow, Tables } from './schema.ts';
+
+/** A drill with what its scratch guest is known by. */
+export interface StoredDrill extends Drill {
+  /** Where the scratch guest is made. */
+  readonly node: string;
+}
+
+export type NewDrill = Pick<
+  StoredDrill,
+  'operationId' | 'backupId' | 'vmid' | 'node' | 'scratchVmid' | 'startedAt'
+>;
+
+export type DrillEnd = Pick<Drill, 'finishedAt' | 'outcome' | 'readyAfterMs' | 'message'>;
+
+export class Drills {
+  readonly #db: Kysely<Tables>;
+
+  constructor(db: Kysely<Tables>) {
+    this.#db = db;
+  }
+
+  async begin(drill: NewDrill): Promise<void> {
+    await this.#db
+      .insertInto('drills')
+      .values({
+        operation_id: drill.operationId,
+        backup_id: drill.backupId,
+        vmid: drill.vmid,
+        node: drill.node,
+        scratch_vmid: drill.scratchVmid,
+        started_at: drill.startedAt,
+        finished_at: null,
+        outcome: null,
+        ready_after_ms: null,
+        message: '',
+      })
+      .execute();
+  }
+
+  async finish(operationId: string, { finishedAt, outcome, readyAfterMs, message }: DrillEnd): Promise<void> {
+    const ready_after_ms = readyAfterMs === null ? null : Math.round(readyAfterMs);
+    await this.#db
+      .updateTable('drills')
+      .set({ finished_at: finishedAt, outcome, ready_after_ms, message })
+      .where('operation_id', '=', operationId)
+      .execute();
+  }
+
+  async ofOperation(operationId: string): Promise<StoredDrill | undefined> {
+    const row = await this.#db
+      .selectFrom('drills')
+      .selectAll()
+      .where('operation_id', '=', operationId)
+      .executeTakeFirst();
+    return row && toDrill(row);
+  }
+
+  /** Of each of these backups the newest drill that has shown something, by the backup's id. */
+  async newestOf(backupIds: readonly string[]): Promise<Map<string, Drill>> {
+    const rows = await this.#db
+      .selectFrom('drills')
+      .selectAll()
+      .where('backup_id', 'in', [...backupIds])
+      .where('outcome', 'in', ['proven', 'started', 'failed'])
+      .orderBy('finished_at')
+      .execute();
+    return new Map(rows.map((row) => [row.backup_id, drillSchema.parse(toDrill(row))]));
+  }
+}
+
+function toDrill(row: DrillRow): StoredDrill {
+  const drill = drillSchema.parse({
+    operationId: row.operation_id,
+    backupId: row.backup_id,
+    vmid: row.vmid,
+    scratchVmid: row.scratch_vmid,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    outcome: row.outcome,
+    readyAfterMs: row.ready_after_ms,
+    message: row.message,
+  });
+  return { ...drill, node: row.node };
+}

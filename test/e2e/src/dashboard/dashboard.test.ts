@@ -1,0 +1,313 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Undo } from '@tacet/runtime';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectAccessible } from './axe.ts';
+import { buildDashboard, chromiumObstacle, openChromium, pictures } from './chromium.ts';
+import { type DashboardStage, openDashboardStage, original } from './stage.ts';
+
+const obstacle = chromiumObstacle();
+const password = 'a rest is a bar of silence';
+const widths = [390, 1280, 2560];
+const stepDeadlineMs = 180_000;
+
+const skipped = obstacle === undefined ? '' : ` (skipped: ${obstacle})`;
+// A story: each step goes on where the one before has ended.
+describe.skipIf(obstacle !== undefined)(
+  `the dashboard in Chromium${skipped}`,
+  { timeout: stepDeadlineMs },
+  () => {
+    const undo = new Undo();
+    let stage: DashboardStage;
+    let browser: Browser;
+    let page: Page;
+    const complaints: string[] = [];
+
+    beforeAll(async () => {
+      buildDashboard();
+      if (pictures !== undefined) await mkdir(pictures, { recursive: true });
+      stage = await openDashboardStage(undo);
+      browser = await openChromium(undo);
+      page = await newPage();
+    });
+    afterAll(() => undo[Symbol.asyncDispose]());
+
+    async function newPage(): Promise<Page> {
+      const context = await browser.newContext({
+        ignoreHTTPSErrors: true,
+        baseURL: stage.controller.url,
+        colorScheme: 'light',
+        viewport: { width: 1280, height: 800 },
+      });
+      const opened = await context.newPage();
+      opened.setDefaultTimeout(20_000);
+      opened.on('pageerror', (error) => complaints.push(error.message));
+      opened.on('console', (message) => {
+        // A refusal that the page shows is no fault of the page, and Chromium reports every one.
+        if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) {
+          complaints.push(message.text());
+        }
+      });
+      return opened;
+    }
+
+    const heading = (text: string | RegExp) => page.getByRole('heading', { level: 1, name: text });
+    const path = (): string => new URL(page.url()).pathname;
+    const button = (text: string | RegExp) => page.getByRole('button', { name: text });
+
+    /** In both themes: no violation for axe. At every width: nothing beside the page. And pictures for people. */
+    async function look(what: string): Promise<void> {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        for (const width of widths) {
+          await page.setViewportSize({ width, height: width < 800 ? 844 : width < 2000 ? 800 : 1440 });
+          const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
+          expect(overflow, `${what} at ${width} px scrolls sideways`).toBeLessThanOrEqual(0);
+          if (pictures === undefined) continue;
+          const file = join(pictures, `${what}-${colorScheme}-${width}.png`);
+          await page.screenshot({ path: file, fullPage: !what.endsWith('dialog'), animations: 'disabled' });
+          // As it is when it opens.
+          if (width === 1280) await page.screenshot({ path: file.replace('.png', '-opened.png') });
+        }
+        await page.setViewportSize({ width: 1280, height: 800 });
+        await expectAccessible(page, `${what}, ${colorScheme}`);
+      }
+      await page.emulateMedia({ colorScheme: 'light' });
+    }
+
+    it('is set up by the link that the controller prints', async () => {
+      await page.goto('/');
+      await heading('Log in').waitFor();
+      await page.getByText('Nobody has an account here yet').waitFor();
+
+      await page.goto(stage.controller.setupUrl?.replace(/^https:\/\/[^/]+/, '') ?? '');
+      await page.reload();
+      await heading('Set up Tacet').waitFor();
+      await page.getByLabel('Name').fill('conductor');
+      await page.getByLabel('Password').fill('too short');
+      await button('Set up').click();
+      await page.getByText('At least 12 characters: a few words will do.').waitFor();
+      await look('setup');
+      await page.getByLabel('Password').fill(password);
+      await page.getByLabel('Password').press('Enter');
+      await heading('No guests yet').waitFor();
+      await page.getByText('No guest is enrolled yet.').waitFor();
+      await look('fleet-empty');
+      expect(path()).toBe('/');
+    });
+
+    it('enrols a guest with one command, and says when it has come', async () => {
+      await button('Enrol a guest').click();
+      await page.getByLabel('VMID').fill(String(original));
+      await button('Make the command').click();
+      const command = await page.locator('.command').innerText();
+      expect(command).toMatch(/^tacet-agent enroll tacet-enrol-/);
+      await page.getByText(`Waiting for guest ${original} to call…`).waitFor();
+      await look('enrol-dialog');
+      await stage.guest(original).enrol(command.replace('tacet-agent enroll ', ''));
+      await page.getByText(`Guest ${original} is here.`).waitFor();
+      await page.getByRole('link', { name: 'Look at it' }).click();
+      await page.getByText('Never backed up', { exact: true }).waitFor();
+      await page.locator('.page-sub').getByText('ready', { exact: true }).waitFor();
+      await look('guest-never-backed-up');
+    });
+
+    it('shows a backup while it runs, and then its verdict with the proof', async () => {
+      await button('Back up now').click();
+      await page.getByText('Its services are held for a moment').waitFor();
+      await look('backup-dialog');
+      await button('Back up').last().click();
+      await heading(`Backup of guest ${original}`).waitFor();
+      for (const step of ['Prepared', 'Held', 'Snapshot', 'Thawed', 'Verdict']) {
+        await page.locator('.step').getByText(step, { exact: true }).waitFor();
+      }
+      await page.getByText(/succeeded in/).waitFor();
+      await page.getByText('app-consistent').first().waitFor();
+      await page.getByText('every service was held', { exact: true }).waitFor();
+      await look('operation-backup');
+
+      await page
+        .getByRole('link', { name: `guest ${original}` })
+        .first()
+        .click();
+      await page.getByRole('heading', { name: 'How long writes stood still' }).waitFor();
+      await expect.poll(() => page.locator('.concerns').count()).toBe(0);
+      await look('guest');
+    });
+
+    it('restores it beside the original, and says when the copy is ready', async () => {
+      await button('Restore…').click();
+      await page.getByLabel('As guest').fill(String(original));
+      await page.getByText(`There is a guest ${original} already.`).waitFor();
+      await page.getByLabel('As guest').fill('201');
+      await look('restore-dialog');
+      await button('Restore').last().click();
+      await page.locator('.step').getByText('Ready', { exact: true }).waitFor();
+      await page.getByText(/succeeded in/).waitFor();
+      await look('operation-restore');
+      await page.getByRole('link', { name: 'guest 201' }).first().click();
+      await page.locator('.page-sub').getByText('ready', { exact: true }).waitFor();
+      expect(path()).toBe('/guests/201');
+    });
+
+    it('replaces the original only for whoever says so twice', async () => {
+      await page.goto(`/guests/${original}`);
+      await button('Restore…').click();
+      await page.getByLabel('In place').check();
+      expect(await button('Restore').last().isDisabled()).toBe(true);
+      await page.getByLabel('Back it up first').uncheck();
+      await page.getByLabel(`Type ${original} to confirm`).fill(String(original));
+      await look('replace-dialog');
+      await button('Restore').last().click();
+      await heading(`Restore of guest ${original}`).waitFor();
+      await page.getByText(/succeeded in/).waitFor();
+      expect(await page.locator('.step').getByText('Ready', { exact: true }).count()).toBe(1);
+    });
+
+    it('takes a snapshot before something that may go wrong', async () => {
+      await page.goto(`/guests/${original}`);
+      await button('Take one…').click();
+      await page.getByLabel('Before what').fill('upgrade nextcloud');
+      await look('snapshot-dialog');
+      await button('Take it').click();
+      await page.getByText(/succeeded in/).waitFor();
+      await page
+        .getByRole('link', { name: `guest ${original}` })
+        .first()
+        .click();
+      await page.locator('.row').getByText('upgrade nextcloud', { exact: true }).waitFor();
+      expect(await button(/^Roll back…/).count()).toBe(1);
+    });
+
+    it('finds a copy that nobody ordered, and adopts it', async () => {
+      await page.getByRole('link', { name: 'Fleet', exact: true }).click();
+      await stage.clone(original, 301);
+      await heading('1 guest needs you now').waitFor();
+      await look('fleet');
+      await page.getByRole('table').getByRole('link', { name: /301/ }).click();
+      await page.getByText('A copy that nobody ordered').waitFor();
+      await look('copy');
+      await button('Adopt…').click();
+      await page.getByText('It becomes a guest of its own').waitFor();
+      await look('adopt-dialog');
+      await button('Adopt').last().click();
+      await page.locator('.page-sub').getByText('ready', { exact: true }).waitFor();
+      expect(path()).toBe('/guests/301');
+    });
+
+    it('lists what was done and what happened', async () => {
+      await page.getByRole('link', { name: 'Operations', exact: true }).click();
+      await page.getByRole('link', { name: `Restore of guest ${original} as 201` }).waitFor();
+      await look('operations');
+      await page.getByRole('link', { name: 'Events', exact: true }).click();
+      await page.getByLabel('Search').fill('quarantin');
+      await page.getByText('guest.quarantined').first().waitFor();
+      await look('events');
+      expect(await page.locator('.event').count()).toBeLessThan(10);
+    });
+
+    it('examines what it stands on, and says what to do about it', async () => {
+      await page.getByRole('link', { name: 'Findings', exact: true }).click();
+      await page.getByText('Nothing has been examined yet.').waitFor();
+      await button('Examine now').click();
+      await page.getByText(/points in order/).waitFor();
+      await look('findings');
+      // The copies have no grant on the node, and it says how to give them one.
+      expect(await page.locator('.command').first().innerText()).toContain('pveum');
+    });
+
+    it('makes a schedule, and runs it', async () => {
+      await page.getByRole('link', { name: 'Schedules', exact: true }).click();
+      await page.getByText('Nothing is backed up by itself.').waitFor();
+      await button('New schedule').click();
+      await page.getByLabel('Guests').fill(String(original));
+      await look('schedule-dialog');
+      await button('Make it').click();
+      await page.getByText(`guest ${original}`).first().waitFor();
+      await button('Run now').click();
+      await page.getByRole('link', { name: 'its backup' }).waitFor();
+      await page
+        .getByText(/succeeded/)
+        .first()
+        .waitFor();
+      await look('schedules');
+      expect(await page.locator('.event').count()).toBe(1);
+    });
+
+    it('gives others access, and keeps a record', async () => {
+      await page.getByRole('link', { name: 'Access', exact: true }).click();
+      await button('Add an account').click();
+      await page.getByLabel('Name').fill('page-turner');
+      await page.getByLabel('Password').fill(password);
+      await look('account-dialog');
+      await button('Add').last().click();
+      await page.getByText('never logged in').waitFor();
+      await button('Make a token').click();
+      await page.getByLabel('Name').fill('metronome');
+      await button('Make it').click();
+      await page.getByText('This is the only time that it is shown').waitFor();
+      await button('Close').click();
+      await page.getByText('never used').last().waitFor();
+      await look('access');
+      expect(await page.locator('.row').filter({ hasText: 'metronome' }).count()).toBe(1);
+    });
+
+    it('says that it is stale when the controller cannot be heard, and since when', async () => {
+      await page.goto('/');
+      await page.getByText('Live', { exact: true }).waitFor();
+      await page.context().setOffline(true);
+      await page.getByText(/Stale since \d\d:\d\d/).waitFor();
+      await look('fleet-stale');
+      // What is known stays.
+      expect(await page.locator('.guests-row').count()).toBeGreaterThan(1);
+      await page.context().setOffline(false);
+      await page.getByText('Live', { exact: true }).waitFor();
+    });
+
+    it('locks out whoever guesses, and says for how long', async () => {
+      const known = page;
+      page = await newPage();
+      await page.goto('/');
+      for (let attempt = 1; attempt <= 8; attempt += 1) {
+        await page.getByLabel('Name').fill('conductor');
+        await page.getByLabel('Password').fill(`guess ${attempt}`);
+        await button('Log in').click();
+        await page.getByRole('alert').waitFor();
+        if (await page.getByText(/too many/i).isVisible()) break;
+      }
+      await page.getByText(/too many/i).waitFor();
+      expect(await page.getByRole('alert').innerText()).toMatch(/again in \d+/);
+      await look('login-locked-out');
+      await page.context().close();
+      page = known;
+    });
+
+    it('can be used with the keyboard alone', async () => {
+      await page.goto('/');
+      await heading(/./).waitFor();
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+      const row = page.getByRole('link', { name: new RegExp(`^${original}`) });
+      for (let tabs = 0; tabs < 40; tabs += 1) {
+        await page.keyboard.press('Tab');
+        if (await row.evaluate('(link) => link === document.activeElement').catch(() => false)) break;
+        if ((await page.evaluate('document.activeElement.textContent')) === (await row.innerText())) break;
+      }
+      await page.keyboard.press('Enter');
+      await page.waitForURL(`**/guests/${original}`);
+      await button('Back up now').waitFor();
+      await expect.poll(() => page.evaluate('document.activeElement.tagName')).toBe('H1');
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+      await page.getByRole('dialog').waitFor();
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      expect(await page.evaluate('document.activeElement.textContent')).toBe('Back up now');
+    });
+
+    it('has never broken its own policy, nor a script', () => {
+      expect(complaints).toEqual([]);
+    });
+  },
+);
