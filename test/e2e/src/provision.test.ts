@@ -657,6 +657,8 @@ describe('secrets', () => {
       const line = `'${process.execPath}' --disable-warning=ExperimentalWarning '${main}' pve provision ${words}`;
       const child = spawn('/usr/bin/script', ['-qefc', line, '/dev/null'], {
         stdio: ['pipe', 'pipe', 'inherit'],
+        // In a dumb terminal Node's readline edits nothing.
+        env: { ...process.env, TERM: 'xterm' },
       });
       undo.defer(() => child.kill('SIGKILL'));
       let shown = '';
