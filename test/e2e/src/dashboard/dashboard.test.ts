@@ -171,6 +171,7 @@ describe.skipIf(obstacle !== undefined)(
       await page.getByLabel('Before what').fill('upgrade nextcloud');
       await look('snapshot-dialog');
       await button('Take it').click();
+      await heading(`Snapshot of guest ${original}`).waitFor();
       await page.getByText(/succeeded in/).waitFor();
       await page
         .getByRole('link', { name: `guest ${original}` })
