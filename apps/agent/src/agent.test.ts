@@ -221,7 +221,11 @@ describe('a guest restored from a backup that was taken while it was held', () =
     const agent = await start({ ...copy, config: { healGraceMs: 200 } });
     await becomes(agent, 'StacksRunning', 'True');
     expect((await stateOf(copy.engine, 'shop/db'))?.state).toBe('running');
-    expect(condition(agent, 'IdentityVerified')?.status).toBe('Unknown');
+    await becomes(agent, 'Ready', 'True');
+    expect(condition(agent, 'IdentityVerified')).toMatchObject({
+      status: 'Unknown',
+      reason: 'ControllerAway',
+    });
     controller = await fakeController();
     undo.defer(() => controller[Symbol.asyncDispose]());
   });

@@ -207,14 +207,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   ];
 
   async function healWhenDue(): Promise<void> {
+    const decided = identityOrGrace(identity, config.healGraceMs, clock, signal);
     if (heal) {
       // A guest that was merely started again is who it was.
-      if (heal.order.kind === 'restore') {
-        await identityOrGrace(identity, config.healGraceMs, clock, signal);
-      }
-      await healer.run(heal.order, heal.armed, signal);
+      if (heal.order.kind === 'restore') await decided;
+      await Promise.all([decided, healer.run(heal.order, heal.armed, signal)]);
     }
-    await standing.keep(signal);
+    await Promise.all([decided, standing.keep(signal)]);
   }
 
   const running = settled(loops, signal);

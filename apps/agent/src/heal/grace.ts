@@ -4,7 +4,7 @@ import { Wakeup } from '../wakeup.ts';
 
 /**
  * Waits until the controller has said who this copy is, but not for long: a guest must come back without its
- * controller. One that belongs to none has nothing to wait for.
+ * controller, and goes on alone until it is heard. One that belongs to none has nothing to wait for.
  */
 export async function identityOrGrace(
   identity: IdentityHolder,
@@ -22,4 +22,5 @@ export async function identityOrGrace(
   } finally {
     stopListening();
   }
+  if (identity.state.kind === 'unasked') identity.set({ kind: 'alone' });
 }

@@ -196,4 +196,10 @@ describe('nobody knows', () => {
     const at = picture([service('db')], { identity: { kind: 'unasked' } });
     expect(of('Ready', at)).toMatchObject({ status: 'Unknown', reason: 'ControllerNotHeard' });
   });
+
+  it('which copy this is, once the controller is given up, and it is ready all the same', () => {
+    const at = picture([service('db')], { identity: { kind: 'alone' } });
+    expect(of('IdentityVerified', at)).toMatchObject({ status: 'Unknown', reason: 'ControllerAway' });
+    expect(of('Ready', at)).toMatchObject({ status: 'True' });
+  });
 });

@@ -26,5 +26,5 @@ export function evaluate(picture: Picture): Finding[] {
   return [...findings, summarise(findings.filter(({ reason }) => !aside.has(reason)))];
 }
 
-/** Reasons that nobody has to wait for: a guest that was never backed up can do its job all the same. */
-export const aside: ReadonlySet<string> = new Set(['NoManifest']);
+/** Reasons that nobody has to wait for: never backed up, or without its controller, a guest can do its job all the same. */
+export const aside: ReadonlySet<string> = new Set(['NoManifest', 'ControllerAway']);

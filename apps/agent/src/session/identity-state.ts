@@ -4,6 +4,8 @@ import { Listeners } from '../listeners.ts';
 export type IdentityState =
   | { kind: 'not-enrolled' }
   | { kind: 'unasked' }
+  /** Nobody has answered within the grace. */
+  | { kind: 'alone' }
   | { kind: 'verified'; vmid: number }
   | { kind: 'quarantined'; reason: string }
   | { kind: 'refused'; message: string };

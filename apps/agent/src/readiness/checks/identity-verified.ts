@@ -17,6 +17,13 @@ export const identityVerified: Check = ({ identity }) => {
         reason: 'ControllerNotHeard',
         message: 'the controller has not been reached yet',
       };
+    case 'alone':
+      return {
+        type,
+        status: 'Unknown',
+        reason: 'ControllerAway',
+        message: 'no controller has answered: this guest goes on alone',
+      };
     case 'not-enrolled':
       return {
         type,
