@@ -22,7 +22,8 @@ const environment = {
 function run(command, args, env = environment) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: root, stdio: 'inherit', env });
-    const forward = (signal) => child.kill(signal);
+    // Ctrl-C reaches everybody at a terminal; a second one would mean something else to the child.
+    const forward = (signal) => (signal === 'SIGINT' && process.stdin.isTTY) || child.kill(signal);
     for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, forward);
     const end = (status) => {
       for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, forward);

@@ -20,6 +20,7 @@ import { FilesystemFreeze } from './quiesce/filesystem-freeze.ts';
 import { rehearse } from './quiesce/rehearse.ts';
 import { DatabaseProber } from './readiness/database-prober.ts';
 import { openDataVerifier } from './readiness/data/open-data-verifier.ts';
+import { probeCommands } from './readiness/probes/probe-commands.ts';
 import { ReadyProber } from './readiness/probes/ready-prober.ts';
 import { keepReadiness } from './readiness/readiness-loop.ts';
 import { StatusBoard } from './readiness/status-board.ts';
@@ -110,6 +111,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const identity = new IdentityHolder();
   const board = new StatusBoard({ quiesceState: () => coordinator.state, events, clock });
   const readinessWakeup = new Wakeup(clock);
+  const commands = probeCommands({ engine, host: guestHost, clock, log });
   const facts = new FactsBoard();
   const factsWakeup = new Wakeup(clock);
   coordinator.onStateChange((state) => {
@@ -151,8 +153,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     keepReadiness(
       {
         engine,
-        prober: new DatabaseProber(engine, clock),
-        readyProber: new ReadyProber(engine, clock),
+        prober: new DatabaseProber(commands, clock),
+        readyProber: new ReadyProber(commands, clock),
         data,
         board,
         wakeup: readinessWakeup,

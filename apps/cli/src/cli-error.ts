@@ -1,6 +1,7 @@
 import type { Problem } from '@tacet/protocol';
 import { TacetError } from '@tacet/runtime';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
+import { OtherCertificateError } from './pinned-connector.ts';
 
 /** Ends the command, with a message for people and a code for scripts. */
 export class CliError extends TacetError {
@@ -24,7 +25,10 @@ export function refused({ detail, code, hint }: Problem): CliError {
 export function unreachable(url: string, cause: unknown): CliError {
   return new CliError(`the controller at ${url} cannot be reached`, exitCodes.unreachable, {
     code: 'controller-unreachable',
-    hint: 'Is it running? Its address is in the file that --controller names.',
+    hint:
+      cause instanceof OtherCertificateError
+        ? 'It is another controller, or has a new certificate: copy its cli.json again, from its state directory.'
+        : 'Is it running? Its address is in the file that --controller names.',
     cause,
   });
 }

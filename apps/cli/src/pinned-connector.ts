@@ -1,6 +1,13 @@
 import { TLSSocket } from 'node:tls';
 import { buildConnector } from 'undici';
 
+/** Whoever answers is not the controller that is known here. */
+export class OtherCertificateError extends Error {
+  constructor(shown: string | undefined) {
+    super(`it shows another certificate than the pinned one: ${shown ?? 'none'}`);
+  }
+}
+
 /** Connections to whoever shows this one certificate, before the token or anything else is sent. */
 export function pinnedConnector(fingerprint: string): buildConnector.connector {
   const connect = buildConnector({
@@ -22,7 +29,7 @@ export function pinnedConnector(fingerprint: string): buildConnector.connector {
         return;
       }
       socket.destroy();
-      callback(new Error(`it shows another certificate than the pinned one: ${shown ?? 'none'}`), null);
+      callback(new OtherCertificateError(shown), null);
     });
   };
 }

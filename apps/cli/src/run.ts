@@ -8,7 +8,7 @@ import { type DoctorOptions, examine } from './commands/doctor.ts';
 import { showEvents } from './commands/events.ts';
 import { enrol, listGuests, showStatus } from './commands/guests.ts';
 import { type HookInstallOptions, installHook, showHook, uninstallHook } from './commands/hook.ts';
-import { showOperation } from './commands/operation.ts';
+import { listOperations, showOperation } from './commands/operation.ts';
 import { type SetupOptions, setUp } from './commands/setup.ts';
 import { pveCommands } from './commands/pve.ts';
 import { restoreCommands } from './commands/restore-commands.ts';
@@ -150,9 +150,11 @@ function commands({ stdout, stderr, terminal }: RunOptions, { ask, here }: Actor
     .action((options: { follow?: boolean }) => ask((context) => showEvents(options, context)));
   program
     .command('operation')
-    .description('one operation; follows it while it runs')
-    .argument('<id>', 'as the list of operations or an event names it')
-    .action((id: string) => ask((context) => showOperation(id, context)));
+    .description('what runs and ran, or one operation; follows it while it runs')
+    .argument('[id]', 'as the list names it')
+    .action((id?: string) =>
+      ask((context) => (id === undefined ? listOperations(context) : showOperation(id, context))),
+    );
   program
     .command('setup')
     .description('write the first configuration of a controller on this machine')

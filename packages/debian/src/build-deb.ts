@@ -54,6 +54,7 @@ async function writeControl(root: string, deb: Deb, installedKb: number): Promis
     'Priority: optional',
     `Architecture: ${deb.architecture}`,
     `Depends: ${deb.depends}`,
+    ...(deb.conflicts === undefined ? [] : [`Conflicts: ${deb.conflicts}`]),
     `Installed-Size: ${installedKb}`,
     `Maintainer: ${maintainer}`,
     `Description: ${deb.summary}`,

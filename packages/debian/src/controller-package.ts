@@ -31,6 +31,8 @@ export async function controllerPackage(
     version,
     architecture,
     depends: 'adduser, libc6 (>= 2.28), libstdc++6',
+    // They share /etc/tacet and /run/tacet, and the agent, which is root, must not read what the controller may write.
+    conflicts: 'tacet-agent',
     summary: 'controller of app-consistent backups for Proxmox VE',
     description: [
       'Asks Proxmox VE for backups of guests that its agents hold, judges whether they',

@@ -15,6 +15,7 @@ export interface Deb {
   readonly version: string;
   readonly architecture: Architecture;
   readonly depends: string;
+  readonly conflicts?: string;
   /** One line, and then what is said at more length. */
   readonly summary: string;
   readonly description: string;

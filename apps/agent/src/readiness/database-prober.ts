@@ -1,7 +1,8 @@
 import { engineOf } from '@tacet/core';
 import { type Clock, describeError, runWithin } from '@tacet/runtime';
 import type { DiscoveredService } from '../discovery/compose.ts';
-import type { Engine, ExecRequest, ExecResult } from '../engine/engine.ts';
+import type { ExecRequest, ExecResult } from '../engine/engine.ts';
+import type { ProbeCommands } from './probes/probe-commands.ts';
 
 export interface DatabaseAnswer {
   stack: string;
@@ -22,14 +23,14 @@ const goodForMs = 30_000;
 
 /** Asks the databases, and remembers what they said. */
 export class DatabaseProber {
-  readonly #engine: Engine;
+  readonly #commands: ProbeCommands;
   readonly #clock: Clock;
   #answers: readonly DatabaseAnswer[] = [];
   #askedAt = Number.NEGATIVE_INFINITY;
   #askedOf = '';
 
-  constructor(engine: Engine, clock: Clock) {
-    this.#engine = engine;
+  constructor(commands: ProbeCommands, clock: Clock) {
+    this.#commands = commands;
     this.#clock = clock;
   }
 
@@ -69,7 +70,7 @@ export class DatabaseProber {
         signal,
         probeMs,
         what,
-        (within) => this.#engine.exec(container.id, request, within),
+        (within) => this.#commands.exec(container.id, request, within),
         { clock: this.#clock },
       );
       const said = (result.stdout.trim() || result.stderr.trim()).slice(0, 200);

@@ -1,7 +1,9 @@
-import { operationSchema } from '@tacet/protocol';
-import type { Context } from '../context.ts';
-import type { ExitCode } from '../exit-codes.ts';
+import { type Operation, operationListSchema, operationSchema } from '@tacet/protocol';
+import { type Context, printJson } from '../context.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { followOperation } from '../follow-operation.ts';
+import { dateTimeOf } from '../print/moment.ts';
+import { table } from '../print/table.ts';
 import { reportBackup } from './backups.ts';
 import { reportDrill } from './drill.ts';
 import { reportRestore } from './restore.ts';
@@ -24,4 +26,27 @@ export async function showOperation(id: string, context: Context): Promise<ExitC
     case 'drill':
       return reportDrill(operation, context);
   }
+}
+
+const listed = 30;
+
+/** What runs, and what ran last. */
+export async function listOperations(context: Context): Promise<ExitCode> {
+  const list = await context.api.get(operationListSchema, `/operations?limit=${listed}`, context.signal);
+  if (context.json) printJson(context, list);
+  else operationTable(list.operations).forEach(context.print);
+  return exitCodes.ok;
+}
+
+function operationTable(operations: readonly Operation[]): string[] {
+  if (operations.length === 0) return ['Nothing was asked for yet.'];
+  const rows = operations.map(({ id, kind, vmid, startedAt, state, error, backup }) => [
+    id,
+    kind,
+    String(vmid),
+    dateTimeOf(startedAt),
+    state,
+    error?.message ?? backup?.verdict.consistency ?? '',
+  ]);
+  return table(['id', 'kind', 'vmid', 'started', 'state', ''], rows);
 }

@@ -56,6 +56,17 @@ describe('tacet setup', () => {
     });
   });
 
+  it.each([
+    ['--port', 'abc'],
+    ['--port', '99999'],
+    ['--address', 'not an address'],
+  ])('writes nothing for %s %s', async (option, value) => {
+    const config = join(directory, 'controller.json');
+    const refused = await tacet('setup', '--config', config, '--address', '192.0.2.10', option, value);
+    expect(refused).toMatchObject({ code: 2, stdout: '', stderr: /not a port|not an address/ });
+    await expect(stat(config)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
   it('takes the first address that others can reach', () => {
     expect(
       firstAddress({

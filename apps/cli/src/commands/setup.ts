@@ -1,5 +1,6 @@
-import { chown, mkdir, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import { hostname, type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
+import { isIP } from 'node:net';
 import { dirname } from 'node:path';
 import { CliError } from '../cli-error.ts';
 import type { LocalContext } from '../context.ts';
@@ -14,6 +15,7 @@ export interface SetupOptions {
   readonly node?: string;
 }
 
+const hostName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i;
 const proxmoxDirectory = '/etc/pve';
 
 /**
@@ -27,6 +29,18 @@ export async function setUp(options: SetupOptions, { print }: LocalContext): Pro
     throw new CliError('this machine has no address that guests could reach', exitCodes.usage, {
       code: 'invalid-input',
       hint: 'Name one: --address 192.0.2.10',
+    });
+  }
+  if (isIP(address) === 0 && !hostName.test(address)) {
+    throw new CliError(`not an address: ${address}`, exitCodes.usage, {
+      code: 'invalid-input',
+      hint: 'An IP address or a name, as --address 192.0.2.10',
+    });
+  }
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new CliError('not a port', exitCodes.usage, {
+      code: 'invalid-input',
+      hint: 'A number from 1 to 65535, as --port 8443',
     });
   }
   const node = options.node ?? ((await exists(proxmoxDirectory)) ? hostname() : undefined);
@@ -64,8 +78,9 @@ export function firstAddress(
 async function writeNew(path: string, text: string): Promise<void> {
   const directory = dirname(path);
   await mkdir(directory, { recursive: true });
+  let file: FileHandle;
   try {
-    await writeFile(path, text, { mode: 0o640, flag: 'wx' });
+    file = await open(path, 'wx', 0o640);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
     throw new CliError(`${path} is there already`, exitCodes.failed, {
@@ -73,8 +88,11 @@ async function writeNew(path: string, text: string): Promise<void> {
       hint: 'It is left as it is. Change it with an editor, or move it away.',
     });
   }
+  await using opened = file;
+  await opened.writeFile(text);
   const { uid, gid } = await stat(directory);
-  if (process.getuid?.() === 0) await chown(path, uid, gid);
+  // Of what was opened, not of the name: the directory is another user's, who could put something else there.
+  if (process.getuid?.() === 0) await opened.chown(uid, gid);
 }
 
 async function exists(path: string): Promise<boolean> {

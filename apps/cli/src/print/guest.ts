@@ -20,11 +20,11 @@ export function guestTable(guests: readonly Guest[]): string[] {
 }
 
 export function guestLines(guest: Guest): string[] {
-  const agent = guest.connected ? `connected, ${guest.agentVersion}` : 'not connected';
   const seen = guest.lastSeenAt === null ? 'never seen' : `last seen ${dateTimeOf(guest.lastSeenAt)}`;
+  const agent = guest.connected ? `connected, ${guest.agentVersion}` : `not connected; ${seen}`;
   const lines = [
     `Guest    ${guest.vmid ?? '?'} ${guest.incarnation?.hostname ?? ''} ${remarksOf(guest)}`.trimEnd(),
-    `Agent    ${agent}; ${seen}`,
+    `Agent    ${agent}`,
     `Quiesce  ${guest.quiesceState ?? 'unknown'}`,
     `Backup   ${lastBackupOf(guest)}`,
     ...(guest.backupReady === undefined ? [] : [nextBackup(guest.backupReady)]),

@@ -29,7 +29,7 @@ function proofLines(proof: Proof): string[] {
           `  ${seen}  it called its hook with a phase that comes after the snapshot: ${proof.snapshotCall}`,
         ]
       : [
-          `  ${timeOf(proof.backupRequestedAt)}  Proxmox VE was asked for the backup: no snapshot can be older`,
+          `  ${timeOf(proof.backupRequestedAt)}  Proxmox VE was asked for it: no snapshot can be older`,
           `  ${seen}  its log showed that the snapshot exists: ${proof.snapshotLine}`,
         ];
   return [

@@ -1,6 +1,7 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import { protocolVersion, versionInfoSchema } from '@tacet/protocol';
 import { bodyLimit } from 'hono/body-limit';
+import { HTTPException } from 'hono/http-exception';
 import { z } from 'zod';
 import { Failure } from '../failure.ts';
 import { auditTrail } from './audit-trail.ts';
@@ -57,7 +58,8 @@ export function createApi(deps: ApiDeps): OpenAPIHono {
     },
   });
   app.onError((error, c) => {
-    if (!(error instanceof Failure)) deps.log.error('a request failed', { path: c.req.path, error });
+    // What a client got wrong is the client's to know.
+    if (!isRefusal(error)) deps.log.error('a request failed', { path: c.req.path, error });
     return problemResponse(c, error);
   });
   app.notFound((c) => problemResponse(c, new Failure('not-found', `no such path: ${c.req.path}`)));
@@ -100,4 +102,8 @@ export function createApi(deps: ApiDeps): OpenAPIHono {
   descriptionRoutes(app, deps);
   app.get('*', dashboardFiles(deps.web.dashboardDir));
   return app;
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof Failure || (error instanceof HTTPException && error.status < 500);
 }

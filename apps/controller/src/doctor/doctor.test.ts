@@ -81,3 +81,20 @@ describe('an examination of a node that never answers', () => {
     expect(await doctor.last()).toBeUndefined();
   });
 });
+
+describe('what an examination has found', () => {
+  it('is no longer believed after a day', async () => {
+    const clock = new ManualClock();
+    const doctor = await openDoctor(clock);
+    const examining = doctor.examine(undefined, new AbortController().signal);
+    await clock.whenSleeping();
+    await clock.advance(30_000);
+    await examining;
+    const found = (await doctor.backupReady()).get(101);
+    expect(found).toMatchObject({ status: 'False' });
+    await clock.advance(25 * 3_600_000);
+    expect((await doctor.backupReady()).get(101)).toEqual(found);
+    await clock.advance(2 * 3_600_000);
+    expect((await doctor.backupReady()).get(101)).toMatchObject({ status: 'Unknown', reason: 'Outdated' });
+  });
+});

@@ -8,6 +8,8 @@ import { gatherFacts, type HousePorts } from './gather.ts';
 
 /** Shorter than a client waits for an answer. What was not answered by then counts as not known. */
 const DEADLINE_MS = 30_000;
+/** So that an examination at the same hour of every day keeps it known. */
+const GOOD_FOR_MS = 26 * 3_600_000;
 
 export interface DoctorOptions extends HousePorts {
   readonly reports: DoctorReports;
@@ -33,7 +35,7 @@ export class Doctor {
     const finishedAt = clock.now();
     const complete = vmids === undefined;
     const report: DoctorReport = { startedAt, finishedAt, complete, ...examine(facts, checks, finishedAt) };
-    this.#ready = new Map([...(complete ? [] : await this.backupReady()), ...readyIn(report)]);
+    this.#ready = new Map([...(complete ? [] : await this.#examined()), ...readyIn(report)]);
     try {
       await reports.put(report);
     } catch (error) {
@@ -47,12 +49,25 @@ export class Doctor {
     return await this.#options.reports.last();
   }
 
-  /** By VMID, of each guest as it was examined last. */
+  /** By VMID, of each guest as it was examined last. What was found long ago says nothing about tonight. */
   async backupReady(): Promise<ReadonlyMap<number, BackupReady>> {
+    const oldest = this.#options.clock.now() - GOOD_FOR_MS;
+    const examined = await this.#examined();
+    return new Map(
+      [...examined].map(([vmid, ready]) => [vmid, ready.examinedAt < oldest ? outdated(ready) : ready]),
+    );
+  }
+
+  async #examined(): Promise<ReadonlyMap<number, BackupReady>> {
     const { reports } = this.#options;
     this.#ready ??= new Map([...readyIn(await reports.lastComplete()), ...readyIn(await reports.last())]);
     return this.#ready;
   }
+}
+
+function outdated({ examinedAt }: BackupReady): BackupReady {
+  const message = 'nobody has examined it for more than a day: tacet doctor does';
+  return { status: 'Unknown', reason: 'Outdated', message, examinedAt };
 }
 
 function readyIn(report: DoctorReport | undefined): [number, BackupReady][] {

@@ -49,7 +49,11 @@ async function resourcesOf(
       if (!(error instanceof ProxmoxError)) throw error;
       incompleteBecause ??= describeError(error);
       if (error instanceof UnreachableError) break; // the others would wait for the same silence
+      continue;
     }
+    // A token that was taken its rights is shown a list without its guest, and no error.
+    if (vmid !== undefined && !seen.has(vmid))
+      incompleteBecause ??= `it does not show guest ${vmid} to its token`;
   }
   return { seen: [...seen.values()], incompleteBecause };
 }

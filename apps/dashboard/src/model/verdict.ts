@@ -49,7 +49,7 @@ export function proofMoments(proof: Proof): ProofMoment[] {
       : [
           {
             at: proof.backupRequestedAt,
-            words: 'Proxmox VE was asked for the backup: no snapshot can be older',
+            words: 'Proxmox VE was asked for it: no snapshot can be older',
             quote: null,
           },
           {

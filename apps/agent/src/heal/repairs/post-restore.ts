@@ -1,10 +1,10 @@
 import type { PostRestoreCommand } from '@tacet/core';
-import { describeError, TacetError, withDeadline } from '@tacet/runtime';
+import { TacetError, withDeadline } from '@tacet/runtime';
+import { killCommand } from '../../guest/kill-command.ts';
 import type { StepContext } from './repair.ts';
 
 /** In the environment of what is run, and by that of all its children. */
 const mark = 'TACET_POST_RESTORE';
-const killMs = 5_000;
 
 /**
  * By the `sh -c` of the container, as its own user. One that is not done in time is killed with everything that
@@ -28,27 +28,12 @@ export async function runPostRestore(
     });
   } catch (error) {
     if (!deadline.signal.aborted) throw error;
-    const fate = await kill(containerId, context);
+    const fate = await killCommand(containerId, mark, context);
     if (signal.aborted) throw error;
     throw new TacetError(`the post-restore command was not done after ${timeoutMs} ms: ${fate}`, {
       code: 'deadline-exceeded',
       hint: 'The label tacet.post-restore.timeout gives it more time.',
       cause: error,
     });
-  }
-}
-
-/** Never rejects: says what became of it. */
-async function kill(containerId: string, { engine, host, clock, log }: StepContext): Promise<string> {
-  using deadline = withDeadline(undefined, killMs, 'killing it', clock);
-  try {
-    const container = (await engine.containers(deadline.signal)).find(({ id }) => id === containerId);
-    if (!container || container.pid === 0) return 'its container has ended';
-    const cgroup = await host.freezer.cgroupOf(container.pid);
-    await host.processes.killMarked(cgroup, mark, deadline.signal);
-    return 'killed with its children';
-  } catch (error) {
-    log.error('a post-restore command could not be killed', { containerId, error });
-    return `not killed, ${describeError(error)}`;
   }
 }

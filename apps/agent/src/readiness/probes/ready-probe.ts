@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { readLabels } from '@tacet/protocol';
 import { TacetError } from '@tacet/runtime';
 import type { DiscoveredService } from '../../discovery/compose.ts';
-import type { Engine } from '../../engine/engine.ts';
+import type { ProbeCommands } from './probe-commands.ts';
 
 /** What a label wants to know of a container before it counts as ready. */
 export interface ReadyProbe {
@@ -12,7 +12,7 @@ export interface ReadyProbe {
   name: string;
   timeoutMs: number;
   /** Resolves when it is ready. @throws Error that says what is in the way */
-  ask(engine: Engine, signal: AbortSignal): Promise<void>;
+  ask(commands: ProbeCommands, signal: AbortSignal): Promise<void>;
 }
 
 const defaultTimeoutMs = 5_000;
@@ -28,15 +28,15 @@ export function readyProbesOf({ container }: DiscoveredService): ReadyProbe[] {
   const { 'tacet.ready.tcp': port, 'tacet.ready.http': url, 'tacet.ready.exec': command } = labels;
   const probes: ReadyProbe[] = [];
   if (port !== undefined) {
-    const ask: ReadyProbe['ask'] = (_engine, signal) => takesConnections(reachable(address), port, signal);
+    const ask: ReadyProbe['ask'] = (_commands, signal) => takesConnections(reachable(address), port, signal);
     probes.push({ name: `tcp ${port}`, timeoutMs, ask });
   }
   if (url !== undefined) {
-    const ask: ReadyProbe['ask'] = (_engine, signal) => answersGet(reachable(address), url, signal);
+    const ask: ReadyProbe['ask'] = (_commands, signal) => answersGet(reachable(address), url, signal);
     probes.push({ name: `http ${url}`, timeoutMs, ask });
   }
   if (command !== undefined) {
-    const ask: ReadyProbe['ask'] = (engine, signal) => endsWell(engine, id, command, signal);
+    const ask: ReadyProbe['ask'] = (commands, signal) => endsWell(commands, id, command, signal);
     probes.push({ name: 'exec', timeoutMs, ask });
   }
   return probes;
@@ -83,12 +83,12 @@ function answersGet(host: string, url: string, signal: AbortSignal): Promise<voi
 }
 
 async function endsWell(
-  engine: Engine,
+  commands: ProbeCommands,
   containerId: string,
   command: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const result = await engine.exec(containerId, { argv: ['sh', '-c', command] }, signal);
+  const result = await commands.exec(containerId, { argv: ['sh', '-c', command] }, signal);
   if (result.exitCode === 0) return;
   const said = (result.stderr.trim() || result.stdout.trim()).split('\n').at(-1)?.slice(0, saidLength);
   throw new TacetError(`exit code ${result.exitCode}${said ? `: ${said}` : ''}`, { code: 'not-ready' });

@@ -1,6 +1,6 @@
 import { type Clock, describeError, runWithin } from '@tacet/runtime';
 import type { DiscoveredService } from '../../discovery/compose.ts';
-import type { Engine } from '../../engine/engine.ts';
+import type { ProbeCommands } from './probe-commands.ts';
 import { type ReadyProbe, readyProbesOf } from './ready-probe.ts';
 
 export interface ProbeAnswer {
@@ -24,12 +24,12 @@ interface Known {
 
 /** Asks running containers what their labels want to know, and remembers what came of it. */
 export class ReadyProber {
-  readonly #engine: Engine;
+  readonly #commands: ProbeCommands;
   readonly #clock: Clock;
   #known = new Map<string, Known>();
 
-  constructor(engine: Engine, clock: Clock) {
-    this.#engine = engine;
+  constructor(commands: ProbeCommands, clock: Clock) {
+    this.#commands = commands;
     this.#clock = clock;
   }
 
@@ -82,7 +82,7 @@ export class ReadyProber {
         signal,
         probe.timeoutMs,
         `the probe ${probe.name}`,
-        (within) => probe.ask(this.#engine, within),
+        (within) => probe.ask(this.#commands, within),
         { clock: this.#clock },
       );
       return undefined;
