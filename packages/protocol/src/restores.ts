@@ -16,7 +16,7 @@ export const restoreNetworkSchema = z.discriminatedUnion('policy', [
 export type RestoreNetwork = z.infer<typeof restoreNetworkSchema>;
 
 export const startRestoreSchema = z.object({
-  /** Which backup; the guest's newest when left out. */
+  /** Which backup; the guest's newest when left out, those made for safety before a restore aside. */
   backupId: z.string().optional(),
   /** The guest itself means in place. */
   to: vmidSchema,
@@ -94,6 +94,6 @@ export const drillSchema = z.object({
 export type Drill = z.infer<typeof drillSchema>;
 
 export const startDrillSchema = z.object({
-  /** Which backup; the guest's newest when left out. */
+  /** Which backup; the guest's newest when left out, those made for safety before a restore aside. */
   backupId: z.string().optional(),
 });

@@ -1,5 +1,6 @@
 import { ApiClient, FakeAgent, fakeIncarnation, FakeQuiesce, fakeStatus } from '@tacet/controller/testing';
 import {
+  type Backup,
   backupListSchema,
   decodeEnrolmentToken,
   enrolmentSchema,
@@ -10,7 +11,7 @@ import {
   operationSchema,
   problemSchema,
 } from '@tacet/protocol';
-import { connect, type LxcConfig, type ProxmoxClient } from '@tacet/proxmox';
+import { connect, type LxcConfig, printProperties, type ProxmoxClient } from '@tacet/proxmox';
 import { systemClock, Undo } from '@tacet/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type House, openHouse, originalMac } from './house.ts';
@@ -101,6 +102,10 @@ async function refusal(path: string, body: object): Promise<{ code: string; hint
   return problemSchema.parse(answer.body);
 }
 
+async function backups101(): Promise<Backup[]> {
+  return (await house.api.expect(backupListSchema, 'GET', '/api/v1/backups?vmid=101')).backups;
+}
+
 async function damage(): Promise<void> {
   const { archives } = house.backend;
   for (const { path } of await archives.list('/var/lib/vz/dump')) {
@@ -180,6 +185,45 @@ describe('a restore in place', () => {
       code: 'conflict',
       hint: expect.stringContaining('--protection 0'),
     });
+  });
+
+  it('is refused where a volume of the guest is in no backup, and names it', async () => {
+    await backUp();
+    house.sim.setConfig(101, {
+      mp0: 'btr:101/vm-101-disk-1.raw,mp=/data,size=1G',
+      mp1: 'btr:101/vm-101-disk-2.raw,mp=/kept,backup=1,size=1G',
+      mp2: '/srv/shared,mp=/shared',
+    });
+    const refused = await house.api.call('POST', '/api/v1/guests/101/restores', { to: 101, replace: true });
+    const { code, detail, hint } = problemSchema.parse(refused.body);
+    expect(code).toBe('conflict');
+    expect(detail).toMatch(/: mp0 \(\/data\)$/);
+    expect(hint).toContain('backup=1');
+    expect(await isRunning(101)).toBe(true);
+  });
+
+  it('takes a mount point with backup=1 along, and claims no more than that', async () => {
+    house.sim.setConfig(101, { mp0: 'btr:101/vm-101-disk-1.raw,mp=/data,backup=1,size=1G' });
+    await backUp();
+    const operation = await start('101/restores', { to: 101, replace: true });
+    await expect.poll(() => stepsOf(operation), { timeout: 30_000 }).toContain('started');
+    await agentOf(101);
+    const done = await ended(operation);
+    expect(done).toMatchObject({ state: 'succeeded', restoredTo: 101 });
+    expect(done.steps.find(({ name }) => name === 'safety')?.message).toMatch(
+      /root disk of guest 101 and its mount points with backup=1.* bind-mounted .* in no backup/,
+    );
+  });
+
+  it('that is asked for again takes the backup that it was to take, and not its own safety backup', async () => {
+    const id = await backUp();
+    await damage();
+    const failed = await ended(await start('101/restores', { to: 101, replace: true }));
+    expect(failed.error?.hint).toContain(`tacet restore 101 --in-place --backup ${failed.backup?.id}`);
+    const again = await ended(await start('101/restores', { to: 101, replace: true }));
+    const volid = (await backups101()).find((backup) => backup.id === id)?.volid ?? 'none';
+    expect(again.error?.message).toContain('exit code 2');
+    expect(again.steps.find(({ name }) => name === 'restoring')?.message).toContain(volid);
   });
 
   it('makes a safety backup of what is there, then replaces it and waits for its agent to call again', async () => {
@@ -277,6 +321,21 @@ describe('a snapshot before a change', () => {
     expect(namesOf(rolled)).toEqual(['rolling-back', 'rolled-back', 'started', 'back', 'ready']);
   });
 
+  it.each([
+    ['runs', true],
+    ['is stopped', false],
+  ])('that cannot be rolled back to leaves a guest that %s as it was', async (state, wasRunning) => {
+    await ended(await start('101/snapshots', { before: 'x' }));
+    if (!wasRunning) await house.backend.stop(101);
+    house.backend.rollback = () => Promise.reject(new Error('the storage is gone'));
+    const failed = await ended(await start('101/rollbacks'));
+    expect(failed).toMatchObject({ state: 'failed', error: { code: 'restore-failed' } });
+    expect(failed.error?.hint).toContain(`Guest 101 ${state} as before.`);
+    expect(await isRunning(101)).toBe(wasRunning);
+    const starts = await node.tasks.list('pve1', { type: 'vzstart', vmid: 101, source: 'all' });
+    expect(starts).toHaveLength(wasRunning ? 1 : 0);
+  });
+
   it('is not begun where the storage cannot, and says what can be done instead', async () => {
     const operation = await ended(await start('102/snapshots', { before: 'x' }));
     expect(operation.error).toMatchObject({
@@ -298,6 +357,21 @@ describe('a snapshot before a change', () => {
 });
 
 describe('a drill', () => {
+  it('is of what was backed up, and not of what a restore has put aside', async () => {
+    const id = await backUp();
+    const restoring = await start('101/restores', { to: 101, replace: true });
+    await expect.poll(() => stepsOf(restoring), { timeout: 30_000 }).toContain('started');
+    await agentOf(101);
+    const { backup: safety } = await ended(restoring);
+    const drilling = start('101/drills');
+    await agentOnceRunning(900);
+    expect(await ended(await drilling)).toMatchObject({ state: 'succeeded' });
+    expect((await backups101()).map((backup) => [backup.id, backup.drill?.outcome])).toEqual([
+      [safety?.id, undefined],
+      [id, 'proven'],
+    ]);
+  });
+
   it('proves a backup in a scratch guest on an isolated network, and leaves nothing of it', async () => {
     const original = await agentOf(101);
     const id = await backUp();
@@ -322,6 +396,36 @@ describe('a drill', () => {
     expect(backups[0]?.drill?.readyAfterMs).toBeGreaterThan(0);
     const { guests } = await house.api.expect(guestListSchema, 'GET', '/api/v1/guests');
     expect(guests.map(({ vmid }) => vmid)).toEqual([101]);
+  });
+
+  it('isolates every network of the scratch guest, not the first only', async () => {
+    const second = { bridge: 'vmbr0', tag: '7', ip: '10.0.7.5/24', gw: '10.0.7.1' };
+    house.sim.setConfig(101, { net1: `name=eth1,${printProperties(second)},type=veth` });
+    await backUp();
+    const drilling = start('101/drills');
+    await agentOnceRunning(900);
+    const { networks } = await configOf(900);
+    expect(Object.keys(networks)).toEqual(['net0', 'net1']);
+    expect(networks['net1']).toMatchObject({ name: 'eth1', bridge: 'vmbr9', link_down: '1' });
+    expect(networks['net1']).not.toHaveProperty('tag');
+    expect(await ended(await drilling)).toMatchObject({ state: 'succeeded' });
+  });
+
+  it('does not start a scratch guest that has come with a network nobody isolated, and destroys it', async () => {
+    await backUp();
+    const restore = house.backend.restore.bind(house.backend);
+    house.backend.restore = async (job) => {
+      const restored = await restore(job);
+      house.sim.setConfig(900, { net3: 'name=eth3,bridge=vmbr0,ip=dhcp,type=veth' });
+      return restored;
+    };
+    const operation = await ended(await start('101/drills'));
+    expect(operation).toMatchObject({ state: 'failed', error: { code: 'restore-failed' } });
+    expect(operation.error?.message).toContain('not isolated is net3 (name=eth3,bridge=vmbr0');
+    expect(namesOf(operation)).toContain('removed');
+    expect(namesOf(operation)).not.toContain('started');
+    expect(await exists(900)).toBe(false);
+    expect(await node.tasks.list('pve1', { type: 'vzstart', vmid: 900, source: 'all' })).toEqual([]);
   });
 
   it('of a backup whose guest does not become ready fails, says so in the history, and leaves nothing', async () => {

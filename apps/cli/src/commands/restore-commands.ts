@@ -19,7 +19,7 @@ export function restoreCommands(program: Command, ask: Ask, parseVmid: (text: st
     .option('--network <policy>', 'keep, dhcp, link-down, or an address as 10.0.0.5/24', parseNetwork)
     .option('--gateway <address>', 'with an address')
     .option('--node <node>', 'on which node; that of the backup when left out')
-    .option('--backup <id>', 'which backup; the newest when left out')
+    .option('--backup <id>', 'which backup; the newest when left out, safety backups aside')
     .option('--storage <storage>', 'for the restored disks')
     .action((vmid: number, options: RestoreOptions) => ask((context) => restore(vmid, options, context)));
   program
@@ -45,6 +45,6 @@ export function restoreCommands(program: Command, ask: Ask, parseVmid: (text: st
     .command('drill')
     .description('prove a backup: restore it into a scratch guest, wait until that is ready, destroy it')
     .argument('<vmid>', 'the guest that was backed up', parseVmid)
-    .option('--backup <id>', 'which backup; the newest when left out')
+    .option('--backup <id>', 'which backup; the newest when left out, safety backups aside')
     .action((vmid: number, options: DrillOptions) => ask((context) => drill(vmid, options, context)));
 }

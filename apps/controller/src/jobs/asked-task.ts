@@ -14,7 +14,8 @@ export interface Asker {
   readonly signal: AbortSignal;
 }
 
-type Wanted = Pick<NewNodeRequest, 'what' | 'vmid'> & Partial<Pick<NewNodeRequest, 'storage' | 'volid'>>;
+type Wanted = Pick<NewNodeRequest, 'what' | 'vmid'> &
+  Partial<Pick<NewNodeRequest, 'storage' | 'volid' | 'wasRunning'>>;
 
 /** Writes down what a node is about to be asked for. */
 export async function noteRequest(asker: Asker, wanted: Wanted): Promise<NewNodeRequest> {

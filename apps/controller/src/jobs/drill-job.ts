@@ -1,5 +1,5 @@
 import type { Backup, Drill } from '@tacet/protocol';
-import { requireSuccess, UnreachableError } from '@tacet/proxmox';
+import { type LxcConfig, requireSuccess, UnreachableError } from '@tacet/proxmox';
 import { describeError, retry } from '@tacet/runtime';
 import { Failure } from '../failure.ts';
 import type { Drills, StoredDrill } from '../store/drills.ts';
@@ -20,14 +20,15 @@ import {
   type RestoreBench,
   type RestoreDeps,
 } from './restore-job.ts';
-import { disksBytes, type IsolatedBridge, netOverride } from './restored-config.ts';
+import { disksBytes } from './restored-config.ts';
 import { findAgain } from './resume-restore.ts';
 import { drillMark, isOwnScratch } from './scratch-mark.ts';
+import { isolatedNetworks, requireIsolated, type ScratchNetwork } from './scratch-network.ts';
 
 export interface DrillPolicy {
   /** Reserved for scratch guests; nothing else may have these VMIDs. */
   readonly vmids: { readonly from: number; readonly to: number };
-  readonly network: IsolatedBridge | { readonly policy: 'link-down' };
+  readonly network: ScratchNetwork;
   /** For the scratch guest's disks; the restores' own when undefined. */
   readonly storage?: string | undefined;
   readonly pool?: string | undefined;
@@ -50,6 +51,7 @@ export interface DrillRequest {
 
 type Result = Pick<Drill, 'outcome' | 'readyAfterMs' | 'message'>;
 
+const INTERRUPTED = 'the controller restarted during the drill';
 const CLEAN_UP_RETRY = { baseMs: 2_000, capMs: 30_000 };
 
 /**
@@ -74,21 +76,28 @@ export async function planDrill(
   requireOperator(node);
   await requireVisible(node, backup, signal);
   await requireSpace(backup, deps, policy, signal);
+  requireAddress(policy, isBusy);
   const { from, to } = policy.vmids;
-  const hasOneAddress = policy.network.policy === 'bridge' && policy.network.address !== 'dhcp';
-  const isDrilling = Array.from({ length: to - from + 1 }, (_, index) => from + index).some(isBusy);
-  if (hasOneAddress && isDrilling) {
-    throw new Failure('conflict', 'another drill has the one address that is configured for scratch guests', {
-      hint: 'Wait for its end; or have them get addresses by DHCP: `drill.network.address`.',
-      retryable: true,
-    });
-  }
   for (let scratch = from; scratch <= to; scratch += 1) {
     if (scratch === backup.vmid || isBusy(scratch)) continue;
     if (!(await nodes.exists(scratch, signal))) return { backup, scratch };
   }
   throw new Failure('conflict', `none of the VMIDs ${from} to ${to} is free for a scratch guest`, {
     hint: 'Wait for the drills that run; or reserve more: `drill.vmids` in the controller’s configuration.',
+    retryable: true,
+  });
+}
+
+/** @throws Failure `conflict` where the one address of scratch guests is taken. */
+export function requireAddress(
+  { network, vmids: { from, to } }: DrillPolicy,
+  isBusy: (vmid: number) => boolean,
+): void {
+  const hasOneAddress = network.policy === 'bridge' && network.address !== 'dhcp';
+  const isDrilling = Array.from({ length: to - from + 1 }, (_, index) => from + index).some(isBusy);
+  if (!hasOneAddress || !isDrilling) return;
+  throw new Failure('conflict', 'another drill has the one address that is configured for scratch guests', {
+    hint: 'Wait for its end; or have them get addresses by DHCP: `drill.network.address`.',
     retryable: true,
   });
 }
@@ -152,18 +161,8 @@ export async function resumeDrill(
 ): Promise<never> {
   if (orderId !== undefined) await deps.orders.close(orderId);
   if (drill !== undefined) {
-    const node = deps.nodes.byName(drill.node, drill.vmid);
-    const bench: RestoreBench = { node, to: drill.scratchVmid, deps, recorder, signal };
-    for (const request of requests) {
-      // However it ends: nothing is destroyed while the node works on it.
-      const task = await findAgain(bench, request);
-      await task?.wait({ signal, deadlineMs: deps.limits.restoreDeadlineMs });
-    }
-    const left = await removeScratch(bench, deps);
-    const message = 'the controller restarted during the drill';
-    const end = { outcome: 'interrupted', readyAfterMs: null, message } as const;
-    await deps.drills.finish(drill.operationId, { ...end, finishedAt: deps.clock.now() });
-    if (left !== undefined) throw new Failure('restore-failed', message, { hint: left });
+    const left = await abandonDrill(drill, requests, deps, recorder, signal);
+    if (left !== undefined) throw new Failure('restore-failed', INTERRUPTED, { hint: left });
   }
   throw new Failure('internal', 'the controller restarted during the drill; nothing of it is left', {
     hint: 'It says nothing about the backup. Ask for the drill again.',
@@ -171,19 +170,51 @@ export async function resumeDrill(
   });
 }
 
+/**
+ * Destroys what is left of a drill, and ends it.
+ *
+ * @returns what could not be removed, and how it is; undefined where nothing is left.
+ */
+export async function abandonDrill(
+  drill: StoredDrill,
+  requests: readonly NodeRequest[],
+  deps: DrillDeps,
+  recorder: Recorder,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const node = deps.nodes.byName(drill.node, drill.vmid);
+  const bench: RestoreBench = { node, to: drill.scratchVmid, deps, recorder, signal };
+  for (const request of requests) {
+    try {
+      // However it ends: nothing is destroyed while the node works on it.
+      const task = await findAgain(bench, request);
+      await task?.wait({ signal, deadlineMs: deps.limits.restoreDeadlineMs });
+    } catch (error) {
+      signal.throwIfAborted();
+      // No reason to leave a guest behind: one that is still worked on is locked, and then not touched.
+      recorder.step('not-followed', describeError(error));
+    }
+  }
+  const left = await removeScratch(bench, deps);
+  const end = { outcome: 'interrupted', readyAfterMs: null, message: INTERRUPTED } as const;
+  await deps.drills.finish(drill.operationId, { ...end, finishedAt: deps.clock.now() });
+  return left;
+}
+
 async function rehearseRestore(bench: RestoreBench, backup: Backup, policy: DrillPolicy): Promise<Result> {
   const { node, to: scratch, deps, recorder, signal } = bench;
   const { agents, clock, limits } = deps;
   const { network, storage, pool } = policy;
   const archivedNow = await node.archivedConfig(backup.volid, signal);
-  const net0 = netOverride(archivedNow, network, false) ?? '';
+  const networks = isolatedNetworks(archivedNow, network);
   const mark = drillMark(recorder.operationId, backup.vmid);
-  const besides = { ...mark, net0, onboot: '0', ...(pool !== undefined && { pool }) };
+  const besides = { ...mark, ...networks, onboot: '0', ...(pool !== undefined && { pool }) };
   const { task, archived } = await askForCopy(bench, { backup, to: scratch, storage }, besides);
   await awaitCopy(bench, task, backup.volid);
-  recorder.step('restored', `scratch guest ${scratch} exists, its network is isolated: ${describe(network)}`);
-  await requireOwn(bench);
+  recorder.step('restored', `scratch guest ${scratch} exists`);
   await compareConfig(bench, archived);
+  requireIsolated(scratch, await requireOwn(bench), network);
+  recorder.step('isolated', `scratch guest ${scratch} reaches nothing else: ${describe(network)}`);
   const startedMs = clock.monotonicMs();
   await askToStart(bench);
   recorder.step('started', `scratch guest ${scratch} runs`);
@@ -229,9 +260,9 @@ async function requireSpace(
 /** How much larger than its archive a guest is taken to be. */
 const UNPACKED = 4;
 
-async function requireOwn({ node, to, recorder, signal }: RestoreBench): Promise<void> {
+async function requireOwn({ node, to, recorder, signal }: RestoreBench): Promise<LxcConfig> {
   const config = await node.guestConfig(to, signal);
-  if (isOwnScratch(config, recorder.operationId)) return;
+  if (isOwnScratch(config, recorder.operationId)) return config;
   throw new Failure('internal', `guest ${to} does not bear the mark of this drill, so it is left alone`, {
     hint: `Look at it: pct config ${to}`,
   });
@@ -252,7 +283,7 @@ async function removeScratch(bench: RestoreBench, deps: DrillDeps): Promise<stri
       signal,
       clock: deps.clock,
       deadlineMs: deps.limits.restoreDeadlineMs,
-      retryable: (error) => error instanceof UnreachableError,
+      retryable: isOutage,
       onRetry: (error) => recorder.step('node-lost', describeError(error)),
     });
   } catch (error) {
@@ -260,6 +291,11 @@ async function removeScratch(bench: RestoreBench, deps: DrillDeps): Promise<stri
     recorder.step('not-removed', describeError(error));
     return `Scratch guest ${to} could not be removed (${describeError(error)}). ${byHand}`;
   }
+}
+
+/** Who looks through all nodes has put it into the words of the contract already. */
+function isOutage(error: unknown): boolean {
+  return error instanceof UnreachableError || (error instanceof Failure && error.code === 'node-unreachable');
 }
 
 async function destroyOwn(bench: RestoreBench, deps: DrillDeps, byHand: string): Promise<string | undefined> {

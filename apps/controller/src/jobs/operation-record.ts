@@ -19,6 +19,14 @@ interface RecordOptions {
   readonly log: Logger;
 }
 
+/** What takes a guest's disks, or its run: nobody could go on with it after a restart if it were not in the store. */
+const mustBeWritten: ReadonlySet<NewNodeRequest['what']> = new Set([
+  'stop',
+  'restore',
+  'rollback',
+  'destroy',
+]);
+
 /**
  * What is written of one operation: its row, its steps and its events, in the order in which they happened. A
  * store that takes nothing (its disk is full) ends no operation: what it was told is kept here as well.
@@ -90,8 +98,19 @@ export class OperationRecord implements Recorder {
   async asking(request: NewNodeRequest): Promise<void> {
     const { store } = this.#options;
     const position = this.#requests++;
-    this.#writeLater(() => store.nodeRequests.create(this.operationId, position, request));
+    let refused: { readonly cause: unknown } | undefined;
+    this.#writeLater(async () => {
+      try {
+        await store.nodeRequests.create(this.operationId, position, request);
+      } catch (cause) {
+        refused = { cause };
+        throw cause;
+      }
+    });
     await this.#writes;
+    if (refused === undefined || !mustBeWritten.has(request.what)) return;
+    this.#requests -= 1; // it is not made
+    throw unwritable(request, refused);
   }
 
   accepted(upid: string, seen?: BackupObservation): void {
@@ -178,6 +197,14 @@ export class OperationRecord implements Recorder {
     const { operationId } = this;
     this.#options.log.error('an operation could not be written down', { operationId, error });
   }
+}
+
+function unwritable({ what, vmid }: NewNodeRequest, { cause }: { readonly cause: unknown }): Failure {
+  return new Failure(
+    'not-started',
+    `the controller could not write down that it asks for the ${what} of guest ${vmid}, so it did not ask`,
+    { hint: 'Make room where the controller has its `stateDir`, then try again.', retryable: true, cause },
+  );
 }
 
 export function newOperation(

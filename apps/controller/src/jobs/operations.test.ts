@@ -1,12 +1,14 @@
-import type { Operation } from '@tacet/protocol';
+import type { Backup, Operation } from '@tacet/protocol';
 import { silentLogger, Undo } from '@tacet/runtime';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EventLog } from '../event-log.ts';
+import { toWireError } from '../failure.ts';
 import { openStore, type Store } from '../store/open-store.ts';
 import { FakeAgents } from '../testing/fake-agents.ts';
 import { fakeNodes, FakeNode, goodBackup } from '../testing/fake-node.ts';
 import { FakeQuiesce } from '../testing/fake-quiesce.ts';
 import { scaledClock } from '../testing/scaled-clock.ts';
+import { newOperation, OperationRecord } from './operation-record.ts';
 import { Operations } from './operations.ts';
 
 const clock = scaledClock(20);
@@ -74,6 +76,76 @@ describe('a controller whose disk is full', () => {
     const restore = operations.restore({ backup, to: 201, storage: undefined }, new AbortController().signal);
     await expect(restore).rejects.toThrow('disk is full');
     expect(node.journal).not.toContain('restore 201 on btr');
+  });
+});
+
+async function backedUp(): Promise<Backup> {
+  await operations.backup(101, undefined);
+  await vi.waitFor(() => expect(operations.isBusy(101)).toBe(false), 10_000);
+  const [backup] = await store.backups.list(101, 1);
+  if (backup === undefined) throw new Error('no backup');
+  node.journal.length = 0;
+  node.running = true;
+  return backup;
+}
+
+/** Of this kind only: the disk was full for a moment. */
+function refuse(what: string): void {
+  const create = store.nodeRequests.create.bind(store.nodeRequests);
+  vi.spyOn(store.nodeRequests, 'create').mockImplementation(async (id, position, request) => {
+    if (request.what === what) throw full;
+    await create(id, position, request);
+  });
+}
+
+async function failed({ id }: Operation): Promise<Operation['error']> {
+  await vi.waitFor(() => expect(operations.isBusy(101)).toBe(false), 10_000);
+  const operation = await operations.get(id);
+  expect(operation?.state).toBe('failed');
+  return operation?.error ?? null;
+}
+
+describe('a store that takes no note of a request', () => {
+  const { signal } = new AbortController();
+
+  it.each([
+    ['stop', []],
+    ['restore', ['stop 101']],
+  ])('has no guest replaced: %s', async (what, done) => {
+    const backup = await backedUp();
+    refuse(what);
+    const request = { backup, to: 101, storage: undefined, replace: true, safety: 'none' } as const;
+    const error = await failed(await operations.restore(request, signal));
+    expect(node.journal).toEqual(done);
+    expect(error?.message).toContain('could not write down');
+    expect(error?.hint).toMatch(/stateDir.*Guest 101 runs as before/);
+  });
+
+  it('has no guest rolled back', async () => {
+    await backedUp();
+    refuse('rollback');
+    node.listed = [{ name: 's1', description: '', takenAtMs: 1, parent: undefined }];
+    const error = await failed(await operations.rollBack(101, 's1', signal));
+    expect(node.journal).toEqual([]);
+    expect(error).toMatchObject({ code: 'not-started', hint: expect.stringContaining('stateDir') });
+  });
+
+  it.each([
+    ['destroy', false],
+    ['backup', true],
+  ] as const)('says so before a node is asked: %s', async (what, mayGoOn) => {
+    refuse(what);
+    const operation = newOperation('op', 'drill', 101, 1);
+    await store.operations.create(operation);
+    const events = new EventLog({ events: store.events, clock, log: silentLogger });
+    const record = new OperationRecord({ operation, requests: 0, store, events, clock, log: silentLogger });
+    const asked = { node: 'pve1', vmid: 900, storage: '', volid: null, askedAt: 1, known: [] };
+    const asking = record.asking({ what, ...asked }).then(
+      () => 'may be asked',
+      (error: unknown) => toWireError(error).code,
+    );
+    expect(await asking).toBe(mayGoOn ? 'may be asked' : 'not-started');
+    expect([record.hasAsked, record.isWritten]).toEqual([mayGoOn, false]);
   });
 });
 

@@ -3,10 +3,11 @@ import type { Backup, BackupOptions, GuestSnapshot, HeldSnapshot, Operation } fr
 import { type Clock, deferred, describeError, ExclusiveRunner, type Logger } from '@tacet/runtime';
 import type { EventLog } from '../event-log.ts';
 import { Failure } from '../failure.ts';
+import type { StoredDrill } from '../store/drills.ts';
 import type { Store } from '../store/open-store.ts';
 import { isNewer, type Position } from '../store/position.ts';
 import { type BackupDeps, runBackup } from './backup-job.ts';
-import { type DrillDeps, planDrill, runDrill } from './drill-job.ts';
+import { abandonDrill, type DrillDeps, planDrill, requireAddress, runDrill } from './drill-job.ts';
 import { newOperation, OperationRecord } from './operation-record.ts';
 import { checkReplacement, isInPlace, type ReplaceRequest, runReplacement } from './replace-job.ts';
 import { checkRestore, type RestoreDeps, runRestore } from './restore-job.ts';
@@ -93,6 +94,7 @@ export class Operations implements AsyncDisposable {
    */
   async resume(resumeHook: ResumeHook): Promise<void> {
     const { store } = this.#options;
+    const abandoned = await store.drills.abandoned();
     for (const operation of await store.operations.running()) {
       const requests = await store.nodeRequests.of(operation.id);
       const order = await store.restoreOrders.ofOperation(operation.id);
@@ -109,6 +111,7 @@ export class Operations implements AsyncDisposable {
       });
       running.catch(() => undefined); // stopped before its turn came: the next start goes on with it
     }
+    for (const drill of abandoned) await this.#cleanUp(drill);
   }
 
   /**
@@ -144,6 +147,7 @@ export class Operations implements AsyncDisposable {
     return await this.#start('restore', backup.vmid, to, async (record, signal) => {
       const onRestored = (): void => record.restored(to);
       if (inPlace) {
+        await this.#options.store.operations.wanting(record.operationId, backup.id);
         const makeSafetyBackup = async (): Promise<Backup> => {
           const order = { vmid: to, keepOthers: true };
           await this.#makeBackup(
@@ -190,8 +194,12 @@ export class Operations implements AsyncDisposable {
   /** @throws Failure `invalid-input` where no drill is configured, `conflict` where there is no place for one. */
   async drill(backup: Backup, signal: AbortSignal): Promise<Operation> {
     const deps = this.#drillDeps;
-    const request = await planDrill(backup, deps, (vmid) => this.isBusy(vmid), signal);
+    const isBusy = (vmid: number): boolean => this.isBusy(vmid);
+    const request = await planDrill(backup, deps, isBusy, signal);
     const { scratch } = request;
+    // Another may have been planned in the meantime. From here to the start nothing is awaited.
+    this.#refuseBusy(scratch);
+    if (deps.policy !== undefined) requireAddress(deps.policy, isBusy);
     return await this.#start('drill', backup.vmid, scratch, (record, signal) =>
       runDrill(request, deps, record, signal),
     );
@@ -206,10 +214,27 @@ export class Operations implements AsyncDisposable {
     );
   }
 
+  /** Of a drill whose operation has ended; that stays as it ended, with the steps that come. */
+  async #cleanUp(drill: StoredDrill): Promise<void> {
+    const { store, log } = this.#options;
+    const { operationId, scratchVmid } = drill;
+    const operation = await store.operations.get(operationId);
+    if (operation === undefined) return;
+    const requests = await store.nodeRequests.of(operationId);
+    const order = await store.restoreOrders.ofOperation(operationId);
+    const record = new OperationRecord({ ...this.#options, operation, requests: requests.length });
+    const cleaning = this.#runner.run(scratchVmid, async (signal) => {
+      if (order !== undefined) await store.restoreOrders.close(order.id);
+      await abandonDrill(drill, requests, this.#drillDeps, record, signal);
+    });
+    // The next start tries again.
+    cleaning.catch((error: unknown) => log.warn('a drill was not cleaned up', { operationId, error }));
+  }
+
   #refuseBusy(key: number): void {
     if (!this.#runner.isBusy(key)) return;
     throw new Failure('conflict', `another operation on guest ${key} is running`, {
-      hint: 'Wait for its end; GET /api/v1/operations lists what runs.',
+      hint: 'Wait for its end; tacet operation lists what runs.',
       retryable: true,
     });
   }

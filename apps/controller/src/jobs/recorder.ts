@@ -7,7 +7,10 @@ export interface Recorder {
   step(name: string, message: string): void;
   /** The guest is about to be asked to quiesce under this id. */
   quiescing(quiesceId: string): void;
-  /** A node is about to be asked for a task. Resolves when that is written, or could not be. */
+  /**
+   * A node is about to be asked for a task. Resolves when that is written, or could not be; where the task destroys
+   * something it rejects then, and is not to be asked for.
+   */
   asking(request: NewNodeRequest): Promise<void>;
   /** The task that has come of what was asked last, and what of a backup had been seen until then. */
   accepted(upid: string, seen?: BackupObservation): void;

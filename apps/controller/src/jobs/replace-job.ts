@@ -1,10 +1,10 @@
+import type { Backup } from '@tacet/protocol';
 import { type LxcConfig, requireSuccess } from '@tacet/proxmox';
 import { DeadlineError, describeError, TacetError } from '@tacet/runtime';
 import { Failure } from '../failure.ts';
 import type { NodeRequest } from '../store/node-requests.ts';
 import { askForTask } from './asked-task.ts';
 import { awaitReady } from './await-ready.ts';
-import type { FinishedBackup } from './backup-job.ts';
 import type { NodePort, NodesPort, RestoreCall } from './ports.ts';
 import type { Recorder } from './recorder.ts';
 import {
@@ -34,7 +34,7 @@ export interface ReplaceRequest extends RestoreRequest {
 
 export interface ReplaceDeps extends RestoreDeps {
   /** A backup of the guest as it is, recorded as any other. @throws Failure when there is none */
-  readonly makeSafetyBackup: (recorder: Recorder, signal: AbortSignal) => Promise<FinishedBackup['backup']>;
+  readonly makeSafetyBackup: (recorder: Recorder, signal: AbortSignal) => Promise<Backup>;
 }
 
 /** A restore over the guest itself; `to` is that guest. */
@@ -61,10 +61,12 @@ export async function checkReplacement(
   }
   if (replace !== true) {
     throw new Failure('conflict', `guest ${to} is there, and its disks and snapshots would be destroyed`, {
-      hint: `If that is wanted: tacet restore ${to} --in-place (in the API: "replace": true).`,
+      hint: `If that is wanted: ${inPlaceAgain(to, backup.id)} (in the API: "replace": true).`,
     });
   }
-  const { protection, lock } = await node.guestConfig(to, signal);
+  const config = await node.guestConfig(to, signal);
+  requireBackedUp(to, config);
+  const { protection, lock } = config;
   if (protection) {
     throw new Failure('conflict', `guest ${to} is protected`, {
       hint: `Take the protection off first: pct set ${to} --protection 0`,
@@ -76,6 +78,25 @@ export async function checkReplacement(
       retryable: true,
     });
   }
+}
+
+/** Proxmox VE destroys all volumes of the guest, also those that no backup takes along. @throws Failure `conflict` */
+function requireBackedUp(vmid: number, { mountPoints }: LxcConfig): void {
+  const lost = mountPoints.filter(({ kind, backedUp }) => kind === 'volume' && !backedUp);
+  if (lost.length === 0) return;
+  const names = lost.map(({ key, path }) => `${key} (${path})`).join(', ');
+  throw new Failure(
+    'conflict',
+    `guest ${vmid} has volumes that are in no backup, and would be lost: ${names}`,
+    {
+      hint: `Set backup=1 on them (pct set ${vmid} --${lost[0]?.key} …,backup=1) and back up again (tacet backup ${vmid}); or move their data out of the guest, and remove them.`,
+    },
+  );
+}
+
+/** The command that asks for this very restore. */
+export function inPlaceAgain(vmid: number, backupId: string): string {
+  return `tacet restore ${vmid} --in-place --backup ${backupId}`;
 }
 
 /**
@@ -97,10 +118,9 @@ export async function runReplacement(
   const node = exists ? await deps.nodes.locate(to, signal) : nodeOf(request, deps.nodes);
   const bench: RestoreBench = { node, to, deps, recorder, signal };
   const { call, archived } = await plan(bench, request, exists);
-  let before: FinishedBackup['backup'] | undefined;
-  if (exists && safety === 'backup') before = await orUntouched(bench, deps);
+  const before = exists && safety === 'backup' ? await orUntouched(bench, deps, backup) : undefined;
   const wasRunning = exists && (await shutDown(bench));
-  await putBackup(bench, call, { wasRunning, before: before?.volid });
+  await putBackup(bench, call, { wasRunning, before });
   onRestored();
   recorder.step('restored', `guest ${to} is what it was in ${backup.volid}`);
   await finishReplacement(bench, archived, undefined);
@@ -141,9 +161,10 @@ async function awaitReplaced(bench: RestoreBench, staleSession: object | null, d
 /**
  * After a failure: a guest that nothing was destroyed of runs again, if it did before. Never rejects but by the signal.
  *
+ * @param wasRunning undefined where that is not known; then nothing is started.
  * @returns in words how it is, ending with `as before.` where it is.
  */
-export async function bringBack(bench: RestoreBench, wasRunning: boolean): Promise<string> {
+export async function bringBack(bench: RestoreBench, wasRunning: boolean | undefined): Promise<string> {
   const { node, to, deps, recorder, signal } = bench;
   try {
     if (!(await deps.nodes.exists(to, signal))) return `There is no guest ${to} any more.`;
@@ -151,26 +172,35 @@ export async function bringBack(bench: RestoreBench, wasRunning: boolean): Promi
     if (lock !== undefined) {
       return `Guest ${to} is locked (${lock}), and may be half restored: look at it with pct config ${to}; pct unlock ${to} clears the lock.`;
     }
-    if (wasRunning && !(await node.isRunning(to, signal))) await askToStart(bench);
-    const state = `${wasRunning ? 'runs' : 'is stopped'} as before`;
-    recorder.step('as-before', `guest ${to} ${state}`);
-    return `Guest ${to} ${state}.`;
+    let isRunning = await node.isRunning(to, signal);
+    if (wasRunning === true && !isRunning) {
+      await askToStart(bench);
+      isRunning = true;
+    }
+    const state = isRunning ? 'runs' : 'is stopped';
+    if (wasRunning === undefined) return `Guest ${to} ${state}; whether it ran before is not known.`;
+    if (wasRunning !== isRunning) return `Guest ${to} ${state}, and did not before.`;
+    recorder.step('as-before', `guest ${to} ${state} as before`);
+    return `Guest ${to} ${state} as before.`;
   } catch (error) {
     signal.throwIfAborted();
     return `Whether guest ${to} runs could not be made sure of (${describeError(error)}): see pct status ${to}.`;
   }
 }
 
-async function orUntouched(bench: RestoreBench, deps: ReplaceDeps): Promise<FinishedBackup['backup']> {
+async function orUntouched(bench: RestoreBench, deps: ReplaceDeps, wanted: Backup): Promise<Backup> {
   const { to, recorder, signal } = bench;
   try {
     const made = await deps.makeSafetyBackup(recorder, signal);
-    recorder.step('safety', `guest ${to} as it was until now is in ${made.volid}`);
+    recorder.step(
+      'safety',
+      `the root disk of guest ${to} and its mount points with backup=1, as they were until now, are in ${made.volid}; what is bind-mounted or passed through is in no backup`,
+    );
     return made;
   } catch (cause) {
     signal.throwIfAborted();
     throw new Failure('restore-failed', `no safety backup of guest ${to} was made, so nothing was touched`, {
-      hint: `Find out why, or go without: tacet restore ${to} --in-place --no-safety-backup`,
+      hint: `Find out why, or go without: ${inPlaceAgain(to, wanted.id)} --no-safety-backup`,
       cause,
     });
   }
@@ -198,8 +228,10 @@ async function plan(
 /** @returns whether it ran. */
 async function shutDown(bench: RestoreBench): Promise<boolean> {
   const { node, to: vmid, deps, recorder, signal } = bench;
+  let wasRunning: boolean | undefined;
   try {
-    if (!(await node.isRunning(vmid, signal))) return false;
+    wasRunning = await node.isRunning(vmid, signal);
+    if (!wasRunning) return false;
     const ask = (): ReturnType<NodePort['shutDownGuest']> => node.shutDownGuest(vmid, signal);
     const task = await askForTask(askerOf(bench), { what: 'stop', vmid }, ask);
     requireSuccess(await task.wait({ signal, deadlineMs: deps.limits.restoreDeadlineMs }));
@@ -207,7 +239,7 @@ async function shutDown(bench: RestoreBench): Promise<boolean> {
     return true;
   } catch (cause) {
     signal.throwIfAborted();
-    const state = await bringBack(bench, true);
+    const state = await bringBack(bench, wasRunning);
     const hint = cause instanceof TacetError && cause.hint !== undefined ? `${cause.hint} ` : '';
     throw new Failure('restore-failed', `guest ${vmid} could not be shut down, so nothing was replaced`, {
       hint: `${hint}${state}`,
@@ -231,7 +263,7 @@ async function putBackup(bench: RestoreBench, call: RestoreCall, was: Was): Prom
 interface Was {
   readonly wasRunning: boolean;
   /** The safety backup, where one was made. */
-  readonly before: string | undefined;
+  readonly before: Backup | undefined;
 }
 
 /** What is left, and the way back. */
@@ -246,6 +278,6 @@ export async function notReplaced(
   const back =
     before === undefined
       ? 'No safety backup was made of what it was.'
-      : `What it was is in ${before}: tacet backups ${to} shows its id, tacet restore ${to} --in-place --backup ID brings it back.`;
+      : `What it was is in ${before.volid}: ${inPlaceAgain(to, before.id)} brings it back.`;
   return notRestored(error, bench, volid, state.endsWith('as before.') ? state : `${state} ${back}`);
 }

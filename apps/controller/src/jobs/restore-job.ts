@@ -44,7 +44,7 @@ export async function checkRestore(
   requireOperator(node);
   if (await nodes.exists(to, signal)) {
     throw new Failure('conflict', `a guest ${to} exists already`, {
-      hint: `Restore to a VMID that is free, or guest ${backup.vmid} in place: tacet restore ${backup.vmid} --in-place`,
+      hint: `Restore to a VMID that is free, or guest ${backup.vmid} in place: tacet restore ${backup.vmid} --in-place --backup ${backup.id}`,
     });
   }
   if (node.name !== backup.node) await requireVisible(node, backup, signal);
@@ -276,14 +276,15 @@ export function notRestored(
   left = '',
 ): unknown {
   signal.throwIfAborted();
-  if (error instanceof Failure || error instanceof DeadlineError) return error;
-  const cause = asNodeFailure(error, `${node.name} did not restore ${volid}`);
-  const hint = cause instanceof Failure ? cause.hint : undefined;
-  const hints = [hint, left].filter((part) => part !== undefined && part !== '');
-  return new Failure('restore-failed', `guest ${to} was not restored`, {
-    hint: hints.length === 0 ? undefined : hints.join(' '),
-    cause,
-  });
+  if (error instanceof DeadlineError) return error;
+  const known = asNodeFailure(error, `${node.name} did not restore ${volid}`);
+  const hints = [known instanceof Failure ? known.hint : undefined, left];
+  const hint = hints.filter((part) => part !== undefined && part !== '').join(' ') || undefined;
+  if (error instanceof Failure) {
+    const { code, message, retryable, cause } = error;
+    return new Failure(code, message, { hint, retryable, cause });
+  }
+  return new Failure('restore-failed', `guest ${to} was not restored`, { hint, cause: known });
 }
 
 /**

@@ -112,9 +112,10 @@ function resumedReplacement({ operation, requests }: SoFar, hands: Hands): Work 
       const make: MakeBackup = (one, within) => resumeBackup(operation, last, hands.backup, one, within);
       await hands.makeBackup(make, record, signal);
     }
-    const before = record.view.backup?.volid;
+    const before = record.view.backup ?? undefined;
+    const backupId = await hands.store.operations.wantedBackup(operation.id);
     const onRestored = (): void => record.restored(vmid);
-    await resumeReplacement({ vmid, before, requests }, hands.restore, record, onRestored, signal);
+    await resumeReplacement({ vmid, before, backupId, requests }, hands.restore, record, onRestored, signal);
     return describeRestored(record, vmid);
   };
 }

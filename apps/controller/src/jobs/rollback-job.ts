@@ -46,9 +46,10 @@ export async function runRollback(
 ): Promise<void> {
   const node = await deps.nodes.locate(vmid, signal);
   const bench: RestoreBench = { node, to: vmid, deps, recorder, signal };
-  await orAsBefore(bench, async () => {
+  const wasRunning = await node.isRunning(vmid, signal);
+  await orAsBefore(bench, wasRunning, async () => {
     const ask = (): Promise<StartedTask> => node.rollBack(vmid, name, signal);
-    const task = await askForTask(askerOf(bench), { what: 'rollback', vmid }, ask);
+    const task = await askForTask(askerOf(bench), { what: 'rollback', vmid, wasRunning }, ask);
     recorder.step('rolling-back', `guest ${vmid} to ${name}: ${task.upid}`);
     requireSuccess(await task.wait({ signal, deadlineMs: deps.limits.restoreDeadlineMs }));
   });
@@ -67,7 +68,7 @@ export async function resumeRollback(
   const asked = requests.find(({ what }) => what === 'rollback');
   if (asked === undefined) throw nothingStarted('rollback');
   const bench: RestoreBench = { node: deps.nodes.byName(asked.node, vmid), to: vmid, deps, recorder, signal };
-  await orAsBefore(bench, async () => {
+  await orAsBefore(bench, asked.wasRunning, async () => {
     const task = await findAgain(bench, asked);
     if (task === undefined) throw nothingStarted('rollback');
     requireSuccess(await task.wait({ signal, deadlineMs: deps.limits.restoreDeadlineMs }));
@@ -77,8 +78,12 @@ export async function resumeRollback(
   await startReplaced(bench, start, 'rolled back');
 }
 
-/** A rollback stops the guest first; where it then fails, the guest is started as it was. */
-async function orAsBefore(bench: RestoreBench, work: () => Promise<void>): Promise<void> {
+/** A rollback stops the guest first; where it then fails, a guest that ran is started again. */
+async function orAsBefore(
+  bench: RestoreBench,
+  wasRunning: boolean | undefined,
+  work: () => Promise<void>,
+): Promise<void> {
   const { node, to, signal } = bench;
   try {
     await work();
@@ -87,7 +92,7 @@ async function orAsBefore(bench: RestoreBench, work: () => Promise<void>): Promi
     if (error instanceof Failure || error instanceof DeadlineError) throw error;
     const cause = asNodeFailure(error, `${node.name} did not roll guest ${to} back`);
     const hint = cause instanceof Failure && cause.hint !== undefined ? `${cause.hint} ` : '';
-    const state = await bringBack(bench, true);
+    const state = await bringBack(bench, wasRunning);
     throw new Failure('restore-failed', `guest ${to} was not rolled back`, {
       hint: `${hint}${state}`,
       cause,

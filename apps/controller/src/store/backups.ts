@@ -37,6 +37,24 @@ export class Backups {
     return row && (await this.#withDrills([row]))[0];
   }
 
+  /**
+   * The newest that was asked for as a backup. What another operation made on its way, as the safety backup of a restore,
+   * holds the state that somebody wanted to get away from.
+   */
+  async newestToRestore(vmid: number): Promise<Backup | undefined> {
+    const row = await this.#db
+      .selectFrom('backups')
+      .innerJoin('operations', 'operations.id', 'backups.operation_id')
+      .selectAll('backups')
+      .where('backups.vmid', '=', vmid)
+      .where('operations.kind', '=', 'backup')
+      .orderBy('backups.finished_at', 'desc')
+      .orderBy('backups.id', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    return row && (await this.#withDrills([row]))[0];
+  }
+
   /** Newest first; of one guest, or of all. @param before where the page before ended */
   async list(vmid: number | undefined, limit: number, before?: Position): Promise<Backup[]> {
     let query = this.#db

@@ -58,6 +58,19 @@ export class Drills {
     return row && toDrill(row);
   }
 
+  /** Those whose operation has ended without them, oldest first. */
+  async abandoned(): Promise<StoredDrill[]> {
+    const rows = await this.#db
+      .selectFrom('drills')
+      .innerJoin('operations', 'operations.id', 'drills.operation_id')
+      .selectAll('drills')
+      .where('drills.finished_at', 'is', null)
+      .where('operations.state', '!=', 'running')
+      .orderBy('drills.started_at')
+      .execute();
+    return rows.map(toDrill);
+  }
+
   /** Of each of these backups the newest drill that has shown something, by the backup's id. */
   async newestOf(backupIds: readonly string[]): Promise<Map<string, Drill>> {
     const rows = await this.#db

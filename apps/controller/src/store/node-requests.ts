@@ -17,6 +17,8 @@ export interface NewNodeRequest {
   readonly askedAt: number;
   /** The tasks of this kind that were there before; null where they could not be listed. */
   readonly known: readonly string[] | null;
+  /** Of a rollback: whether the guest ran before; undefined where that is not known. */
+  readonly wasRunning?: boolean | undefined;
 }
 
 export interface NodeRequest extends NewNodeRequest {
@@ -50,7 +52,7 @@ export class NodeRequests {
   }
 
   async create(operationId: string, position: number, request: NewNodeRequest): Promise<void> {
-    const { what, node, vmid, storage, volid, askedAt, known } = request;
+    const { what, node, vmid, storage, volid, askedAt, known, wasRunning } = request;
     await this.#db
       .insertInto('node_requests')
       .values({
@@ -65,6 +67,7 @@ export class NodeRequests {
         known: known && JSON.stringify(known),
         upid: null,
         seen: null,
+        was_running: wasRunning === undefined ? null : wasRunning ? 1 : 0,
       })
       .execute();
   }
@@ -99,6 +102,7 @@ export class NodeRequests {
       known: row.known === null ? null : knownSchema.parse(JSON.parse(row.known)),
       upid: row.upid,
       seen: readSeen(row.seen),
+      wasRunning: row.was_running === null ? undefined : row.was_running === 1,
     }));
   }
 }

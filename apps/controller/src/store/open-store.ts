@@ -22,6 +22,7 @@ import { access } from './migrations/0005-access.ts';
 import { schedules } from './migrations/0004-schedules.ts';
 import { KnownGuests } from './known-guests.ts';
 import { doctor } from './migrations/0008-doctor.ts';
+import { beforeRestores } from './migrations/0009-before-restores.ts';
 import { NodeRequests } from './node-requests.ts';
 import { openNodeSqlite } from './node-sqlite.ts';
 import { Operations } from './operations.ts';
@@ -41,6 +42,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0006-copies': copies,
   '0007-snapshots-and-drills': snapshotsAndDrills,
   '0008-doctor': doctor,
+  '0009-before-restores': beforeRestores,
 };
 
 export interface Store extends AsyncDisposable {

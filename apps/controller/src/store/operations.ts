@@ -33,6 +33,7 @@ export class Operations {
         finished_at: null,
         restored_to: null,
         quiesce_id: null,
+        wanted_backup_id: null,
         error: null,
       })
       .execute();
@@ -105,6 +106,24 @@ export class Operations {
       .limit(1)
       .executeTakeFirst();
     return row?.quiesce_id ?? undefined;
+  }
+
+  /** What a restore in place is to restore. */
+  async wanting(id: string, backupId: string): Promise<void> {
+    await this.#db
+      .updateTable('operations')
+      .set({ wanted_backup_id: backupId })
+      .where('id', '=', id)
+      .execute();
+  }
+
+  async wantedBackup(id: string): Promise<string | undefined> {
+    const row = await this.#db
+      .selectFrom('operations')
+      .select('wanted_backup_id')
+      .where('id', '=', id)
+      .executeTakeFirst();
+    return row?.wanted_backup_id ?? undefined;
   }
 
   async #assemble(row: OperationRow): Promise<Operation> {

@@ -48,6 +48,8 @@ export interface OperationRow {
   restored_to: number | null;
   /** What the guest was last asked to quiesce for: a thaw must name it, also after a restart of this process. */
   quiesce_id: string | null;
+  /** Of a restore in place: what it restores. */
+  wanted_backup_id: string | null;
   error: Json | null;
 }
 
@@ -98,6 +100,8 @@ export interface NodeRequestRow {
   known: Json | null;
   upid: string | null;
   seen: Json | null;
+  /** Null where nobody asked. */
+  was_running: 0 | 1 | null;
 }
 
 export interface SnapshotRow {

@@ -19,6 +19,7 @@ interface Gate {
 /** Guests in memory, whose node can be held up in the middle of what it does. */
 export class GatedBackend extends MemoryBackend {
   readonly #gates = new Map<Stage, Gate>();
+  readonly #failing = new Set<number>();
 
   constructor(options: MemoryBackendOptions) {
     super(options);
@@ -34,6 +35,10 @@ export class GatedBackend extends MemoryBackend {
     const gate = { reached: deferred(), opened: deferred() };
     this.#gates.set(stage, gate);
     return { reached: gate.reached.promise, open: () => gate.opened.resolve() };
+  }
+
+  failRollbackOf(vmid: number): void {
+    this.#failing.add(vmid);
   }
 
   override async snapshot(...job: Parameters<MemoryBackend['snapshot']>): Promise<void> {
@@ -65,6 +70,7 @@ export class GatedBackend extends MemoryBackend {
 
   override async rollback(...job: Parameters<MemoryBackend['rollback']>): Promise<void> {
     await this.#pass('rollback');
+    if (this.#failing.has(job[0])) throw new Error('the storage is gone');
     await super.rollback(...job);
   }
 

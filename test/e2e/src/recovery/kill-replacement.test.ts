@@ -15,6 +15,7 @@ const guests = {
   rollWaiting: 108,
   snapshot: 109,
   drilled: 110,
+  rollStopped: 111,
 } as const;
 
 let house: RecoveryHouse;
@@ -95,7 +96,9 @@ describe('a controller that is killed during a restore in place', () => {
     expect(operation).toMatchObject({ state: 'failed', restoredTo: null, error: { retryable: true } });
     expect(operation.error?.hint).toContain(`Guest ${vmid} was not touched.`);
     expect(operation.backup?.volid).toBeDefined();
-    expect(await house.backups(vmid)).toHaveLength(2);
+    const [safety, wanted] = await house.backups(vmid);
+    expect(safety?.id).toBe(operation.backup?.id);
+    expect(operation.error?.hint).toContain(`tacet restore ${vmid} --in-place --backup ${wanted?.id}`);
     expect(await house.isRunning(vmid)).toBe(true);
     expect(await house.tasks('vzrestore', vmid)).toEqual([]);
   });
@@ -151,6 +154,21 @@ describe('a controller that is killed during a rollback', () => {
     await house.restart();
     goOn();
     expect(await rolledBack(vmid)).toMatchObject(back);
+  });
+
+  it('of a guest that was stopped, which then fails, leaves that stopped', async () => {
+    const vmid = guests.rollStopped;
+    await snapshotted(vmid);
+    await house.backend.stop(vmid);
+    const goOn = await killAt(rollBack(vmid), 'rollback', asked('rollback'));
+    house.backend.failRollbackOf(vmid);
+    await house.restart();
+    goOn();
+    const operation = await house.ended(vmid);
+    expect(operation).toMatchObject({ state: 'failed', error: { code: 'restore-failed' } });
+    expect(operation.error?.hint).toContain(`Guest ${vmid} is stopped as before.`);
+    expect(await house.tasks('vzstart', vmid)).toEqual([]);
+    expect(await house.isRunning(vmid)).toBe(false);
   });
 
   it('while the guest starts, does not start it again', async () => {

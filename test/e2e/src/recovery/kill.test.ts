@@ -204,6 +204,7 @@ describe('a controller that is killed during a restore', () => {
     await house.requestHangs();
     await house.kill();
     house.sim.setFault('pve1', undefined);
+    await expect.poll(async () => await house.tasks('vzrestore', 201)).toHaveLength(1);
     await house.restart();
     expect(await restored(201)).toMatchObject(ready(201));
   });
