@@ -1,14 +1,13 @@
 import { type Account, accountSchema, type Role, roleSchema } from '@tacet/protocol';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useId, useState } from 'react';
+import { useId, useState } from 'react';
 import { accountsQuery, sessionQuery } from '../../api/queries.ts';
 import { useChange } from '../../api/session.ts';
 import { Answer } from '../../ui/answer.tsx';
-import { Dialog, DialogEnd } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
+import { FormDialog } from '../../ui/form-dialog.tsx';
 import { Ago } from '../../ui/moment.tsx';
 import { Panel } from '../../ui/panel.tsx';
-import { ProblemNote } from '../../ui/problem-note.tsx';
 
 export const roleWords: Record<Role, string> = {
   viewer: 'viewer: looks',
@@ -103,40 +102,34 @@ function AddAccount({ onClose }: { onClose: () => void }) {
     await client.invalidateQueries({ queryKey: accountsQuery.queryKey });
     onClose();
   });
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    add.mutate({ path: '/accounts', body: { name, role, password } });
-  };
   return (
-    <Dialog title="Add an account" onClose={onClose}>
-      <form onSubmit={submit}>
-        <Field
-          label="Name"
-          autoComplete="off"
-          autoCapitalize="none"
-          required
-          value={name}
-          onChange={({ target }) => setName(target.value)}
-        />
-        <Field
-          label="Password"
-          type="password"
-          autoComplete="new-password"
-          required
-          minLength={12}
-          hint="At least 12 characters: a few words will do. It can be changed after the first login."
-          value={password}
-          onChange={({ target }) => setPassword(target.value)}
-        />
-        <RoleSelect value={role} onRole={setRole} />
-        {add.isError && <ProblemNote error={add.error} />}
-        <DialogEnd onClose={onClose}>
-          <button type="submit" className="button button-main" disabled={add.isPending}>
-            Add
-          </button>
-        </DialogEnd>
-      </form>
-    </Dialog>
+    <FormDialog
+      title="Add an account"
+      change={add}
+      word="Add"
+      onSubmit={() => add.mutate({ path: '/accounts', body: { name, role, password } })}
+      onClose={onClose}
+    >
+      <Field
+        label="Name"
+        autoComplete="off"
+        autoCapitalize="none"
+        required
+        value={name}
+        onChange={({ target }) => setName(target.value)}
+      />
+      <Field
+        label="Password"
+        type="password"
+        autoComplete="new-password"
+        required
+        minLength={12}
+        hint="At least 12 characters: a few words will do. It can be changed after the first login."
+        value={password}
+        onChange={({ target }) => setPassword(target.value)}
+      />
+      <RoleSelect value={role} onRole={setRole} />
+    </FormDialog>
   );
 }
 
@@ -156,21 +149,15 @@ export function Remove({ title, words, path, queryKey, onClose }: RemoveProps) {
     await client.invalidateQueries({ queryKey });
     onClose();
   });
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    remove.mutate({ method: 'DELETE', path });
-  };
   return (
-    <Dialog title={title} onClose={onClose}>
-      <form onSubmit={submit}>
-        <p>{words}</p>
-        {remove.isError && <ProblemNote error={remove.error} />}
-        <DialogEnd onClose={onClose}>
-          <button type="submit" className="button button-main" disabled={remove.isPending}>
-            Remove
-          </button>
-        </DialogEnd>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={title}
+      change={remove}
+      word="Remove"
+      onSubmit={() => remove.mutate({ method: 'DELETE', path })}
+      onClose={onClose}
+    >
+      <p>{words}</p>
+    </FormDialog>
   );
 }

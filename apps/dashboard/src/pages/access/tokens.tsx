@@ -1,6 +1,6 @@
 import { type ApiToken, madeApiTokenSchema, type Role } from '@tacet/protocol';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import { tokensQuery } from '../../api/queries.ts';
 import { useChange } from '../../api/session.ts';
 import { dateTimeOf } from '../../model/numbers.ts';
@@ -8,9 +8,9 @@ import { Answer } from '../../ui/answer.tsx';
 import { CopyButton } from '../../ui/copy-button.tsx';
 import { Dialog, DialogEnd } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
+import { FormDialog } from '../../ui/form-dialog.tsx';
 import { Ago } from '../../ui/moment.tsx';
 import { Empty, Panel } from '../../ui/panel.tsx';
-import { ProblemNote } from '../../ui/problem-note.tsx';
 import { Remove, RoleSelect } from './accounts.tsx';
 
 const dayMs = 86_400_000;
@@ -97,40 +97,31 @@ function MakeToken({ onClose }: { onClose: () => void }) {
       </Dialog>
     );
   }
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
+  const submit = (): void => {
     const expiresAt = days === '' ? null : Date.now() + Number(days) * dayMs;
     make.mutate({ path: '/tokens', body: { name, role, expiresAt } });
   };
   return (
-    <Dialog title="Make a token" onClose={onClose}>
-      <form onSubmit={submit}>
-        <Field
-          label="Name"
-          autoComplete="off"
-          autoCapitalize="none"
-          hint="What will use it."
-          required
-          value={name}
-          onChange={({ target }) => setName(target.value)}
-        />
-        <RoleSelect value={role} onRole={setRole} />
-        <Field
-          label="Good for how many days"
-          type="number"
-          min={1}
-          max={3650}
-          hint="Left empty: until it is removed."
-          value={days}
-          onChange={({ target }) => setDays(target.value)}
-        />
-        {make.isError && <ProblemNote error={make.error} />}
-        <DialogEnd onClose={onClose}>
-          <button type="submit" className="button button-main" disabled={make.isPending}>
-            Make it
-          </button>
-        </DialogEnd>
-      </form>
-    </Dialog>
+    <FormDialog title="Make a token" change={make} word="Make it" onSubmit={submit} onClose={onClose}>
+      <Field
+        label="Name"
+        autoComplete="off"
+        autoCapitalize="none"
+        hint="What will use it."
+        required
+        value={name}
+        onChange={({ target }) => setName(target.value)}
+      />
+      <RoleSelect value={role} onRole={setRole} />
+      <Field
+        label="Good for how many days"
+        type="number"
+        min={1}
+        max={3650}
+        hint="Left empty: until it is removed."
+        value={days}
+        onChange={({ target }) => setDays(target.value)}
+      />
+    </FormDialog>
   );
 }

@@ -1,14 +1,13 @@
 import { type Guest, operationSchema } from '@tacet/protocol';
 import { useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import { useLocation } from 'wouter';
 import { operationQuery } from '../../api/queries.ts';
 import { useChange } from '../../api/session.ts';
 import { durationOf } from '../../model/numbers.ts';
 import { longestStall } from '../../model/verdict.ts';
-import { Dialog, DialogEnd } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
-import { ProblemNote } from '../../ui/problem-note.tsx';
+import { FormDialog } from '../../ui/form-dialog.tsx';
 
 interface BackupDialogProps {
   readonly vmid: number;
@@ -19,30 +18,27 @@ interface BackupDialogProps {
 export function BackupDialog({ vmid, guest, onClose }: BackupDialogProps) {
   const [storage, setStorage] = useState('');
   const start = useStart();
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
+  const submit = (): void => {
     const body = storage.trim() === '' ? {} : { storage: storage.trim() };
     start.mutate({ path: `/guests/${vmid}/backups`, body });
   };
   return (
-    <Dialog title={`Back up guest ${vmid} now`} onClose={onClose}>
-      <form onSubmit={submit}>
-        <p>{whatItCosts(guest)}</p>
-        <p className="quiet">It can be followed step by step, and goes on when this page is closed.</p>
-        <Field
-          label="Storage"
-          hint="Left empty: the one that the node has configured."
-          value={storage}
-          onChange={({ target }) => setStorage(target.value)}
-        />
-        {start.isError && <ProblemNote error={start.error} />}
-        <DialogEnd onClose={onClose}>
-          <button type="submit" className="button button-main" disabled={start.isPending}>
-            {start.isPending ? 'Asking…' : 'Back up'}
-          </button>
-        </DialogEnd>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={`Back up guest ${vmid} now`}
+      change={start}
+      word="Back up"
+      onSubmit={submit}
+      onClose={onClose}
+    >
+      <p>{whatItCosts(guest)}</p>
+      <p className="quiet">It can be followed step by step, and goes on when this page is closed.</p>
+      <Field
+        label="Storage"
+        hint="Left empty: the one that the node has configured."
+        value={storage}
+        onChange={({ target }) => setStorage(target.value)}
+      />
+    </FormDialog>
   );
 }
 

@@ -1,14 +1,13 @@
 import { type Guest, guestSchema } from '@tacet/protocol';
 import { useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import { useLocation } from 'wouter';
 import { guestsQuery } from '../../api/queries.ts';
 import { useChange } from '../../api/session.ts';
 import { vmidProblem } from '../../model/restore.ts';
 import { guestPath } from '../../model/state.ts';
-import { Dialog, DialogEnd } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
-import { ProblemNote } from '../../ui/problem-note.tsx';
+import { FormDialog } from '../../ui/form-dialog.tsx';
 
 /** What can be done about a copy that nobody ordered. */
 export function CopyActions({ copy }: { copy: Guest }) {
@@ -43,37 +42,32 @@ function AdoptDialog({ copy, onClose }: CopyDialogProps) {
     if (guest !== undefined) navigate(guestPath(guest), { replace: true });
   });
   const problem = own === null ? vmidProblem(vmid) : null;
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    if (problem !== null) return;
-    adopt.mutate({ path: `${pathOf(copy)}/adoption`, body: own === null ? { vmid: Number(vmid) } : {} });
-  };
+  const body = own === null ? { vmid: Number(vmid) } : {};
   return (
-    <Dialog title={`Adopt ${wordsFor(copy)}`} onClose={onClose}>
-      <form onSubmit={submit}>
-        <p>
-          It becomes a guest of its own, with a credential of its own: from then on it is backed up and healed
-          like any other.{' '}
-          {copy.copyOf !== undefined && `Guest ${copy.copyOf}, whose copy it is, is not touched.`}
-        </p>
-        {own === null && (
-          <Field
-            label="Its VMID"
-            hint="It cannot tell by itself."
-            inputMode="numeric"
-            value={vmid}
-            onChange={({ target }) => setVmid(target.value)}
-            problem={vmid === '' ? null : problem}
-          />
-        )}
-        {adopt.isError && <ProblemNote error={adopt.error} />}
-        <DialogEnd onClose={onClose}>
-          <button type="submit" className="button button-main" disabled={adopt.isPending || problem !== null}>
-            Adopt
-          </button>
-        </DialogEnd>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={`Adopt ${wordsFor(copy)}`}
+      change={adopt}
+      word="Adopt"
+      isComplete={problem === null}
+      onSubmit={() => adopt.mutate({ path: `${pathOf(copy)}/adoption`, body })}
+      onClose={onClose}
+    >
+      <p>
+        It becomes a guest of its own, with a credential of its own: from then on it is backed up and healed
+        like any other.{' '}
+        {copy.copyOf !== undefined && `Guest ${copy.copyOf}, whose copy it is, is not touched.`}
+      </p>
+      {own === null && (
+        <Field
+          label="Its VMID"
+          hint="It cannot tell by itself."
+          inputMode="numeric"
+          value={vmid}
+          onChange={({ target }) => setVmid(target.value)}
+          problem={vmid === '' ? null : problem}
+        />
+      )}
+    </FormDialog>
   );
 }
 
@@ -84,25 +78,19 @@ function DismissDialog({ copy, onClose }: CopyDialogProps) {
     await client.invalidateQueries({ queryKey: guestsQuery.queryKey });
     navigate('/', { replace: true });
   });
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    dismiss.mutate({ path: `${pathOf(copy)}/dismissal` });
-  };
   return (
-    <Dialog title={`Dismiss ${wordsFor(copy)}`} onClose={onClose}>
-      <form onSubmit={submit}>
-        <p>
-          It is turned away for good, and leaves the list. The guest itself goes on running on its node; to
-          bring it back here later, enrol it.
-        </p>
-        {dismiss.isError && <ProblemNote error={dismiss.error} />}
-        <DialogEnd onClose={onClose}>
-          <button type="submit" className="button button-main" disabled={dismiss.isPending}>
-            Dismiss
-          </button>
-        </DialogEnd>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={`Dismiss ${wordsFor(copy)}`}
+      change={dismiss}
+      word="Dismiss"
+      onSubmit={() => dismiss.mutate({ path: `${pathOf(copy)}/dismissal` })}
+      onClose={onClose}
+    >
+      <p>
+        It is turned away for good, and leaves the list. The guest itself goes on running on its node; to
+        bring it back here later, enrol it.
+      </p>
+    </FormDialog>
   );
 }
 

@@ -1,6 +1,6 @@
 import { enrolmentSchema, type Guest } from '@tacet/protocol';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import { Link } from 'wouter';
 import { guestsQuery } from '../../api/queries.ts';
 import { useChange } from '../../api/session.ts';
@@ -9,8 +9,8 @@ import { vmidProblem } from '../../model/restore.ts';
 import { CopyButton } from '../../ui/copy-button.tsx';
 import { Dialog, DialogEnd } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
+import { FormDialog } from '../../ui/form-dialog.tsx';
 import { Say } from '../../ui/mark.tsx';
-import { ProblemNote } from '../../ui/problem-note.tsx';
 
 interface EnrolDialogProps {
   /** Asked for when left out. */
@@ -24,8 +24,7 @@ export function EnrolDialog({ vmid: given, onClose }: EnrolDialogProps) {
   const [isTried, setTried] = useState(false);
   const invite = useChange(enrolmentSchema);
   const problem = vmidProblem(vmid);
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
+  const submit = (): void => {
     setTried(true);
     if (problem === null) invite.mutate({ path: `/guests/${vmid}/enrolments`, body: {} });
   };
@@ -48,31 +47,30 @@ export function EnrolDialog({ vmid: given, onClose }: EnrolDialogProps) {
     );
   }
   return (
-    <Dialog title={given === undefined ? 'Enrol a guest' : `Enrol guest ${given}`} onClose={onClose}>
-      <form onSubmit={submit} noValidate>
-        <p>
-          An enrolled guest has an agent that holds its services while a backup is taken, and heals it after a
-          restore.
-          {given !== undefined && ' An agent that is enrolled again loses the credential that it had.'}
-        </p>
-        {given === undefined && (
-          <Field
-            label="VMID"
-            hint="As Proxmox VE names the guest, for example 101."
-            inputMode="numeric"
-            value={vmid}
-            onChange={({ target }) => setVmid(target.value)}
-            problem={isTried ? problem : null}
-          />
-        )}
-        {invite.isError && <ProblemNote error={invite.error} />}
-        <DialogEnd onClose={onClose}>
-          <button type="submit" className="button button-main" disabled={invite.isPending}>
-            Make the command
-          </button>
-        </DialogEnd>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={given === undefined ? 'Enrol a guest' : `Enrol guest ${given}`}
+      change={invite}
+      word="Make the command"
+      noValidate
+      onSubmit={submit}
+      onClose={onClose}
+    >
+      <p>
+        An enrolled guest has an agent that holds its services while a backup is taken, and heals it after a
+        restore.
+        {given !== undefined && ' An agent that is enrolled again loses the credential that it had.'}
+      </p>
+      {given === undefined && (
+        <Field
+          label="VMID"
+          hint="As Proxmox VE names the guest, for example 101."
+          inputMode="numeric"
+          value={vmid}
+          onChange={({ target }) => setVmid(target.value)}
+          problem={isTried ? problem : null}
+        />
+      )}
+    </FormDialog>
   );
 }
 

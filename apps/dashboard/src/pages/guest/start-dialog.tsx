@@ -1,6 +1,5 @@
-import type { FormEvent, ReactNode } from 'react';
-import { Dialog, DialogEnd } from '../../ui/dialog.tsx';
-import { ProblemNote } from '../../ui/problem-note.tsx';
+import type { ReactNode } from 'react';
+import { FormDialog } from '../../ui/form-dialog.tsx';
 import { useStart } from './backup-dialog.tsx';
 
 interface StartDialogProps {
@@ -20,26 +19,17 @@ interface StartDialogProps {
 /** Says in plain words what an operation does, starts it, and goes to its page. */
 export function StartDialog({ title, words, word, path, body, onClose, children }: StartDialogProps) {
   const start = useStart();
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    if (body !== undefined) start.mutate({ path, body });
-  };
   return (
-    <Dialog title={title} onClose={onClose}>
-      <form onSubmit={submit}>
-        <p>{words}</p>
-        {children}
-        {start.isError && <ProblemNote error={start.error} />}
-        <DialogEnd onClose={onClose}>
-          <button
-            type="submit"
-            className="button button-main"
-            disabled={start.isPending || body === undefined}
-          >
-            {start.isPending ? 'Asking…' : word}
-          </button>
-        </DialogEnd>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={title}
+      change={start}
+      word={word}
+      isComplete={body !== undefined}
+      onSubmit={() => start.mutate({ path, body })}
+      onClose={onClose}
+    >
+      <p>{words}</p>
+      {children}
+    </FormDialog>
   );
 }

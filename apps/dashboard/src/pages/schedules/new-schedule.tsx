@@ -1,12 +1,11 @@
 import { scheduleNameSchema, scheduleViewSchema } from '@tacet/protocol';
 import { useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import { schedulesQuery } from '../../api/queries.ts';
 import { useChange } from '../../api/session.ts';
 import { vmidsOf } from '../../model/selector.ts';
-import { Dialog, DialogEnd } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
-import { ProblemNote } from '../../ui/problem-note.tsx';
+import { FormDialog } from '../../ui/form-dialog.tsx';
 
 /** What most schedules are. Everything else that one can say goes through the command line. */
 export function NewSchedule({ onClose }: { onClose: () => void }) {
@@ -21,52 +20,50 @@ export function NewSchedule({ onClose }: { onClose: () => void }) {
   });
   const vmids = vmidsOf(who);
   const isNamed = scheduleNameSchema.safeParse(name).success;
-  const submit = (submitted: FormEvent): void => {
-    submitted.preventDefault();
-    if (vmids === null || !isNamed) return;
+  const submit = (): void => {
+    if (vmids === null) return;
     const include = vmids.length === 0 ? { all: true } : { vmids };
     const body = { name, guests: { include }, when: { event, timeZone } };
     make.mutate({ method: 'PUT', path: `/schedules/${name}?version=0`, body });
   };
   return (
-    <Dialog title="New schedule" onClose={onClose}>
-      <form onSubmit={submit}>
-        <Field
-          label="Name"
-          autoCapitalize="none"
-          required
-          value={name}
-          onChange={({ target }) => setName(target.value)}
-          problem={isNamed ? null : 'Small letters, digits, dots, dashes and underscores.'}
-        />
-        <Field
-          label="When"
-          hint="A calendar event: 02:30, or mon..fri 22:00."
-          required
-          value={event}
-          onChange={({ target }) => setEvent(target.value)}
-        />
-        <Field
-          label="Time zone"
-          hint="As Europe/Berlin."
-          required
-          value={timeZone}
-          onChange={({ target }) => setTimeZone(target.value)}
-        />
-        <Field
-          label="Guests"
-          hint="VMIDs; left empty: every guest that can be seen."
-          value={who}
-          onChange={({ target }) => setWho(target.value)}
-          problem={vmids === null ? 'VMIDs are numbers of three digits and more.' : null}
-        />
-        {make.isError && <ProblemNote error={make.error} />}
-        <DialogEnd onClose={onClose}>
-          <button type="submit" className="button button-main" disabled={make.isPending}>
-            Make it
-          </button>
-        </DialogEnd>
-      </form>
-    </Dialog>
+    <FormDialog
+      title="New schedule"
+      change={make}
+      word="Make it"
+      isComplete={vmids !== null && isNamed}
+      onSubmit={submit}
+      onClose={onClose}
+    >
+      <Field
+        label="Name"
+        autoCapitalize="none"
+        required
+        value={name}
+        onChange={({ target }) => setName(target.value)}
+        problem={isNamed ? null : 'Small letters, digits, dots, dashes and underscores.'}
+      />
+      <Field
+        label="When"
+        hint="A calendar event: 02:30, or mon..fri 22:00."
+        required
+        value={event}
+        onChange={({ target }) => setEvent(target.value)}
+      />
+      <Field
+        label="Time zone"
+        hint="As Europe/Berlin."
+        required
+        value={timeZone}
+        onChange={({ target }) => setTimeZone(target.value)}
+      />
+      <Field
+        label="Guests"
+        hint="VMIDs; left empty: every guest that can be seen."
+        value={who}
+        onChange={({ target }) => setWho(target.value)}
+        problem={vmids === null ? 'VMIDs are numbers of three digits and more.' : null}
+      />
+    </FormDialog>
   );
 }
