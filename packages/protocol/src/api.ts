@@ -31,8 +31,11 @@ export const backupSchema = z.object({
   sizeBytes: z.number().int().nonnegative().nullable(),
   startedAt: epochMsSchema,
   finishedAt: epochMsSchema,
-  /** Who asked Proxmox VE for it: this controller, or somebody whose job the vzdump hook saw. */
-  origin: z.enum(['controller', 'hook']),
+  /**
+   * Who asked Proxmox VE for it: this controller, somebody whose job the vzdump hook saw, or a restore in place, of what
+   * it was about to replace. That last is nobody's default for the next restore.
+   */
+  origin: z.enum(['controller', 'hook', 'restore']),
   verdict: verdictSchema,
   /** The newest drill of it that has shown something. */
   drill: drillSchema.optional(),

@@ -256,7 +256,10 @@ describe('a restore in place', () => {
     );
     expect((await configOf(101)).networks['net0']?.['hwaddr']?.toLowerCase()).toBe(originalMac);
     const { backups } = await house.api.expect(backupListSchema, 'GET', '/api/v1/backups?vmid=101');
-    expect(backups.map((backup) => backup.id)).toEqual([done.backup?.id, id]);
+    expect(backups.map((backup) => [backup.id, backup.origin])).toEqual([
+      [done.backup?.id, 'restore'],
+      [id, 'controller'],
+    ]);
     const { guests } = await house.api.expect(guestListSchema, 'GET', '/api/v1/guests');
     expect(guests.map(({ vmid, identity }) => [vmid, identity])).toEqual([[101, 'enrolled']]);
   });

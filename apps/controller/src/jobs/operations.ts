@@ -286,8 +286,9 @@ export class Operations implements AsyncDisposable {
   async #makeBackup(make: MakeBackup, record: OperationRecord, signal: AbortSignal): Promise<string> {
     const { store } = this.#options;
     const finished = await make(record, signal);
-    const { operationId } = record;
-    const backup = { id: randomUUID(), operationId, ...finished.backup };
+    const { operationId, view } = record;
+    const origin = view.kind === 'restore' ? 'restore' : finished.backup.origin;
+    const backup = { id: randomUUID(), operationId, ...finished.backup, origin };
     record.made(backup);
     try {
       await store.backups.create(backup, finished.storage);

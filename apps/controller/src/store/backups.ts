@@ -37,19 +37,15 @@ export class Backups {
     return row && (await this.#withDrills([row]))[0];
   }
 
-  /**
-   * The newest that was asked for as a backup. What another operation made on its way, as the safety backup of a restore,
-   * holds the state that somebody wanted to get away from.
-   */
+  /** The newest, those aside that a restore made of what it replaced: somebody wanted to get away from that. */
   async newestToRestore(vmid: number): Promise<Backup | undefined> {
     const row = await this.#db
       .selectFrom('backups')
-      .innerJoin('operations', 'operations.id', 'backups.operation_id')
-      .selectAll('backups')
-      .where('backups.vmid', '=', vmid)
-      .where('operations.kind', '=', 'backup')
-      .orderBy('backups.finished_at', 'desc')
-      .orderBy('backups.id', 'desc')
+      .selectAll()
+      .where('vmid', '=', vmid)
+      .where('origin', '!=', 'restore')
+      .orderBy('finished_at', 'desc')
+      .orderBy('id', 'desc')
       .limit(1)
       .executeTakeFirst();
     return row && (await this.#withDrills([row]))[0];

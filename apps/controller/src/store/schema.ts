@@ -71,7 +71,7 @@ export interface BackupRow {
   size_bytes: number | null;
   started_at: number;
   finished_at: number;
-  origin: 'controller' | 'hook';
+  origin: 'controller' | 'hook' | 'restore';
   verdict: Json;
 }
 

@@ -1,4 +1,5 @@
 import type { Drill, Guest } from '@tacet/protocol';
+import { originWords } from '../../model/restore.ts';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { eventsQuery, operationQuery, operationsQuery } from '../../api/queries.ts';
@@ -65,7 +66,7 @@ function LastBackup({ guest: { lastBackup } }: { guest: Guest }) {
       <p className="quiet">
         <Ago at={startedAt} />, at <At at={startedAt} />
         {sizeBytes !== null && `, ${bytesOf(sizeBytes)}`}
-        {origin === 'hook' ? ', asked for by a job of Proxmox VE' : ', asked for here'}
+        {`, ${originWords(origin)}`}
       </p>
       <Proven drill={drill} />
       <p className="mono quiet volid">{volid}</p>

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useId, useState } from 'react';
 import { backupsQuery, guestsQuery } from '../../api/queries.ts';
 import { bytesOf, dateTimeOf } from '../../model/numbers.ts';
-import { freeVmid, vmidProblem } from '../../model/restore.ts';
+import { freeVmid, originWords, suggestedBackup, vmidProblem } from '../../model/restore.ts';
 import { consistencySaid } from '../../model/verdict.ts';
 import { Answer } from '../../ui/answer.tsx';
 import { Dialog, DialogEnd } from '../../ui/dialog.tsx';
@@ -43,7 +43,7 @@ interface RestoreFormProps {
 
 function RestoreForm({ vmid, backups, suggested, taken, onClose }: RestoreFormProps) {
   const id = useId();
-  const [backupId, setBackupId] = useState(backups[0]?.id ?? '');
+  const [backupId, setBackupId] = useState(suggestedBackup(backups)?.id ?? '');
   const [isInPlace, setInPlace] = useState(false);
   const [confirmed, setConfirmed] = useState('');
   const [isSafe, setSafe] = useState(true);
@@ -67,10 +67,11 @@ function RestoreForm({ vmid, backups, suggested, taken, onClose }: RestoreFormPr
       <div className="field">
         <label htmlFor={id}>Backup</label>
         <select id={id} value={backupId} onChange={({ target }) => setBackupId(target.value)}>
+          {backupId === '' && <option value="">Choose one</option>}
           {backups.map((one) => (
             <option key={one.id} value={one.id}>
               {dateTimeOf(one.finishedAt)}, {consistencySaid(one.verdict.consistency).words}
-              {one.sizeBytes === null ? '' : `, ${bytesOf(one.sizeBytes)}`}
+              {one.sizeBytes === null ? '' : `, ${bytesOf(one.sizeBytes)}`}, {originWords(one.origin)}
             </option>
           ))}
         </select>
