@@ -5,6 +5,7 @@ export { type LabStage, type LabStageOptions, openLabStage } from './lab/lab-sta
 export { VzdumpHook } from './lab/vzdump-hook.ts';
 export { type DemoNode, startNode } from './node.ts';
 export { SimulatedGuest } from './simulated/simulated-guest.ts';
+export { openSimulatedHouse, type SimulatedHouse } from './simulated/simulated-house.ts';
 export { openSimulatedStage } from './simulated/simulated-stage.ts';
 export type { Stage, WriteLog } from './stage.ts';
 export { tell } from './story.ts';

@@ -1,4 +1,4 @@
-import type { Backup, Operation } from '@tacet/protocol';
+import type { Operation } from '@tacet/protocol';
 import { type LxcConfig, UnreachableError } from '@tacet/proxmox';
 import { silentLogger, Undo } from '@tacet/runtime';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -9,6 +9,7 @@ import { FakeAgents } from '../testing/fake-agents.ts';
 import { configOf, fakeNodes, FakeNode } from '../testing/fake-node.ts';
 import { FakeQuiesce } from '../testing/fake-quiesce.ts';
 import { scaledClock } from '../testing/scaled-clock.ts';
+import { storedBackup as backup } from '../testing/stored-backup.ts';
 import { Operations } from './operations.ts';
 import type { NodesPort } from './ports.ts';
 import { drillMark } from './scratch-mark.ts';
@@ -17,26 +18,6 @@ import { isolatedNetworks, requireIsolated } from './scratch-network.ts';
 const clock = scaledClock(50);
 const signal = new AbortController().signal;
 const waitMs = 20_000;
-
-const backup: Backup = {
-  id: 'b1',
-  operationId: 'op0',
-  vmid: 101,
-  node: 'pve1',
-  volid: 'local:backup/x.tar.zst',
-  sizeBytes: 1,
-  startedAt: 1,
-  finishedAt: 2,
-  origin: 'controller',
-  verdict: {
-    consistency: 'crash',
-    reason: 'NotHeld',
-    message: 'no agent',
-    proof: null,
-    services: [],
-    uncovered: [],
-  },
-};
 
 let undo: Undo;
 let store: Store;

@@ -1,4 +1,3 @@
-import type { Backup } from '@tacet/protocol';
 import { ForbiddenError } from '@tacet/proxmox';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openStore, type Store } from '../store/open-store.ts';
@@ -7,29 +6,10 @@ import { FakeAgents } from '../testing/fake-agents.ts';
 import { fakeNodes, FakeNode } from '../testing/fake-node.ts';
 import { FakeQuiesce } from '../testing/fake-quiesce.ts';
 import { scaledClock } from '../testing/scaled-clock.ts';
+import { storedBackup as backup } from '../testing/stored-backup.ts';
 import { checkRestore, runRestore } from './restore-job.ts';
 
 const clock = scaledClock(20);
-
-const backup: Backup = {
-  id: 'b1',
-  operationId: 'op0',
-  vmid: 101,
-  node: 'pve1',
-  volid: 'local:backup/x.tar.zst',
-  sizeBytes: 1,
-  startedAt: 1,
-  finishedAt: 2,
-  origin: 'controller',
-  verdict: {
-    consistency: 'crash',
-    reason: 'NotHeld',
-    message: 'no agent',
-    proof: null,
-    services: [],
-    uncovered: [],
-  },
-};
 const request = { backup, to: 201, storage: undefined };
 
 describe('a restore', () => {

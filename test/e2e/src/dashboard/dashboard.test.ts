@@ -1,12 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Undo } from '@tacet/runtime';
+import { openSimulatedHouse, type SimulatedHouse } from '@tacet/demo';
+import { createLogger, jsonSink, Undo } from '@tacet/runtime';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectAccessible } from './axe.ts';
 import { buildDashboard, chromiumObstacle, openChromium, pictures } from './chromium.ts';
-import { type DashboardStage, openDashboardStage, original } from './stage.ts';
 
+const original = 101;
 const obstacle = chromiumObstacle();
 const password = 'a rest is a bar of silence';
 const widths = [390, 1280, 2560];
@@ -19,7 +20,7 @@ describe.skipIf(obstacle !== undefined)(
   { timeout: stepDeadlineMs },
   () => {
     const undo = new Undo();
-    let stage: DashboardStage;
+    let house: SimulatedHouse;
     let browser: Browser;
     let page: Page;
     const complaints: string[] = [];
@@ -27,7 +28,8 @@ describe.skipIf(obstacle !== undefined)(
     beforeAll(async () => {
       buildDashboard();
       if (pictures !== undefined) await mkdir(pictures, { recursive: true });
-      stage = await openDashboardStage(undo);
+      const log = createLogger({ sink: jsonSink((line) => process.stderr.write(line)), level: 'error' });
+      house = await openSimulatedHouse(undo, { original, log });
       browser = await openChromium(undo);
       page = await newPage();
     });
@@ -36,7 +38,7 @@ describe.skipIf(obstacle !== undefined)(
     async function newPage(): Promise<Page> {
       const context = await browser.newContext({
         ignoreHTTPSErrors: true,
-        baseURL: stage.controller.url,
+        baseURL: house.controller.url,
         colorScheme: 'light',
         viewport: { width: 1280, height: 800 },
       });
@@ -81,7 +83,7 @@ describe.skipIf(obstacle !== undefined)(
       await heading('Log in').waitFor();
       await page.getByText('Nobody has an account here yet').waitFor();
 
-      await page.goto(stage.controller.setupUrl?.replace(/^https:\/\/[^/]+/, '') ?? '');
+      await page.goto(house.controller.setupUrl?.replace(/^https:\/\/[^/]+/, '') ?? '');
       await page.reload();
       await heading('Set up Tacet').waitFor();
       await page.getByLabel('Name').fill('conductor');
@@ -105,7 +107,7 @@ describe.skipIf(obstacle !== undefined)(
       expect(command).toMatch(/^tacet-agent enroll tacet-enrol-/);
       await page.getByText(`Waiting for guest ${original} to call…`).waitFor();
       await look('enrol-dialog');
-      await stage.guest(original).enrol(command.replace('tacet-agent enroll ', ''));
+      await house.guest(original).enrol(command.replace('tacet-agent enroll ', ''));
       await page.getByText(`Guest ${original} is here.`).waitFor();
       await page.getByRole('link', { name: 'Look at it' }).click();
       await page.getByText('Never backed up', { exact: true }).waitFor();
@@ -183,7 +185,8 @@ describe.skipIf(obstacle !== undefined)(
 
     it('finds a copy that nobody ordered, and adopts it', async () => {
       await page.getByRole('link', { name: 'Fleet', exact: true }).click();
-      await stage.clone(original, 301);
+      const copy = house.add(301, await house.guest(original).capture());
+      await copy.start();
       await heading('1 guest needs you now').waitFor();
       await look('fleet');
       await page.getByRole('table').getByRole('link', { name: /301/ }).click();
