@@ -7,7 +7,7 @@ const version = (): Reply => ({ body: { data: { version: '9.2.11', release: '9.2
 describe("the node's clock", () => {
   it.each([
     ['an answer', version],
-    // A refused token says as much about the time as any other.
+    // The time is in every answer's headers, whether or not the token was accepted.
     ['a refusal', (): Reply => ({ status: 401, reason: 'invalid token value!' })],
   ])('is read from %s', async (_, reply) => {
     await using server = await startServer(reply);

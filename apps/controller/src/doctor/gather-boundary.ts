@@ -10,7 +10,7 @@ export async function tryBoundary(
   vmid: number,
   api: ProxmoxClient,
   node: string,
-  /** Of the cluster, as far as any token shows them. */
+  /** The guests of the cluster that at least one of the controller's tokens shows. */
   seen: readonly GuestResource[],
   ask: Ask,
 ): Promise<BoundaryTry[]> {

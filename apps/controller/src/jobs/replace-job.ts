@@ -33,7 +33,7 @@ export interface ReplaceRequest extends RestoreRequest {
 }
 
 export interface ReplaceDeps extends RestoreDeps {
-  /** A backup of the guest as it is, recorded as any other. @throws Failure when there is none */
+  /** Backs the guest up as it is now; the history has it like any other. @throws Failure when no backup came of it */
   readonly makeSafetyBackup: (recorder: Recorder, signal: AbortSignal) => Promise<Backup>;
 }
 

@@ -61,6 +61,17 @@ describe('the guests of a node', () => {
     expect(asked).toEqual(['backup']);
   });
 
+  it('may be more than it shows where a token that was taken its rights sees an empty list', async () => {
+    const guests = new Map([
+      [101, token('guest-101', [])],
+      [102, token('guest-102', [102])],
+    ]);
+    expect(await list(node({ guests }))).toEqual({
+      vmids: [102],
+      why: 'it does not show guest 101 to its token',
+    });
+  });
+
   it('may be more than it shows where a token is refused, or it is silent', async () => {
     const refused = new Map([
       [101, token('guest-101', new ForbiddenError('Permission check failed'))],
