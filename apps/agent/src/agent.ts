@@ -9,6 +9,8 @@ import { watchEngine } from './engine-watch.ts';
 import { FactsBoard, keepFacts } from './facts/facts-loop.ts';
 import type { GuestHost } from './guest/guest.ts';
 import type { GuestRepairs } from './guest/guest-repairs.ts';
+import { Regeneration } from './identity/regeneration.ts';
+import type { Regenerators } from './identity/regenerators.ts';
 import { identityOrGrace } from './heal/grace.ts';
 import { decideHeal, type FoundOnStart, healCandidate, recordOfThisCopy } from './heal/heal-decision.ts';
 import { type HealRecord, HealRecordFile } from './heal/heal-record.ts';
@@ -38,6 +40,8 @@ export interface AgentOptions {
   guestHost: GuestHost;
   /** What heal may use of the guest beside its engine; nothing unless given. */
   repairs?: GuestRepairs;
+  /** How this guest makes anew what a copy must not share; nothing is unless given. */
+  regenerators?: Regenerators;
   config: AgentConfig;
   log: Logger;
   /** The configured one unless given. */
@@ -109,6 +113,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const stop = new AbortController();
   const { signal } = stop;
   const identity = new IdentityHolder();
+  const identities = new IdentityStore(stateDir, { log, clock });
+  const { regenerators } = options;
+  const regeneration = new Regeneration({ identities, regenerators, events, clock, log });
   const board = new StatusBoard({ quiesceState: () => coordinator.state, events, clock });
   const readinessWakeup = new Wakeup(clock);
   const commands = probeCommands({ engine, host: guestHost, clock, log });
@@ -195,12 +202,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           hold: (params) => coordinator.hold(params),
           renew: (params) => coordinator.renew(params),
           thaw: (params) => coordinator.thaw(params),
+          'thaw-now': () => coordinator.thawNow(),
           plan: (_params, within) => coordinator.plan(within),
         }),
         clock,
         log,
-        identities: new IdentityStore(stateDir, { log, clock }),
+        identities,
         identity,
+        regeneration,
         random,
       },
       signal,
@@ -243,6 +252,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       stop.abort(new TacetError('the agent ends', { code: 'internal' }));
       // Its failure is told to whoever watches `running`; the end has to be orderly all the same.
       await Promise.allSettled(loops);
+      await regeneration.settled();
     },
   };
 }

@@ -17,9 +17,20 @@ export class CliError extends TacetError {
   }
 }
 
-/** Somebody answered, and said no. */
+/** Nothing was sent: the command itself cannot be meant. */
+export function usage(message: string, hint?: string): CliError {
+  return new CliError(message, exitCodes.usage, {
+    code: 'invalid-input',
+    ...(hint !== undefined && { hint }),
+  });
+}
+
+/** Somebody answered, and said no. What only the controller can see to be wrong is as wrong as what is seen here. */
 export function refused({ detail, code, hint }: Problem): CliError {
-  return new CliError(detail, exitCodes.failed, { code, ...(hint !== undefined && { hint }) });
+  return new CliError(detail, code === 'invalid-input' ? exitCodes.usage : exitCodes.failed, {
+    code,
+    ...(hint !== undefined && { hint }),
+  });
 }
 
 export function unreachable(url: string, cause: unknown): CliError {

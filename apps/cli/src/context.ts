@@ -12,12 +12,20 @@ export interface LocalContext {
   readonly clock: Clock;
   /** Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Left out where what is printed goes into a file or a pipe. */
+  readonly screen?: Screen;
+}
+
+/** A terminal that is looked at. */
+export interface Screen {
+  readonly columns: number;
+  readonly rows: number;
 }
 
 export interface Context extends LocalContext {
   readonly api: ControllerApi;
 }
 
-export function printJson({ print }: Context, value: unknown): void {
+export function printJson({ print }: LocalContext, value: unknown): void {
   print(JSON.stringify(value, null, 2));
 }

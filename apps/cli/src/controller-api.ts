@@ -5,6 +5,7 @@ import { CliError, refused, unreachable } from './cli-error.ts';
 import type { ControllerAccess } from './controller-file.ts';
 import { exitCodes } from './exit-codes.ts';
 import { pinnedConnector } from './pinned-connector.ts';
+import { serverSentEvents } from './server-sent-events.ts';
 
 /** What commands need of a controller. @throws CliError from both. */
 export interface ControllerApi {
@@ -21,8 +22,23 @@ export interface ControllerApi {
     body: unknown,
     signal: AbortSignal,
   ): Promise<z.output<Schema>>;
+  patch<Schema extends z.ZodType>(
+    schema: Schema,
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<z.output<Schema>>;
   delete(path: string, signal: AbortSignal): Promise<void>;
+  /** What comes as server-sent events, until the controller ends it. @param onOpen when it has begun to answer */
+  stream<Schema extends z.ZodType>(
+    schema: Schema,
+    path: string,
+    signal: AbortSignal,
+    onOpen: () => void,
+  ): AsyncIterable<z.output<Schema>>;
 }
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** For one answer; longer than the longest wait for an event. */
 const TIMEOUT_MS = 45_000;
@@ -67,8 +83,35 @@ export class HttpControllerApi implements ControllerApi, AsyncDisposable {
     return this.#call(schema, 'PUT', path, JSON.stringify(body), signal);
   }
 
+  patch<Schema extends z.ZodType>(
+    schema: Schema,
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<z.output<Schema>> {
+    return this.#call(schema, 'PATCH', path, JSON.stringify(body), signal);
+  }
+
   async delete(path: string, signal: AbortSignal): Promise<void> {
     await this.#call(z.undefined(), 'DELETE', path, undefined, signal);
+  }
+
+  async *stream<Schema extends z.ZodType>(
+    schema: Schema,
+    path: string,
+    signal: AbortSignal,
+    onOpen: () => void,
+  ): AsyncIterable<z.output<Schema>> {
+    try {
+      const answer = await this.#request('GET', path, undefined, signal);
+      if (answer.statusCode !== 200) parseAnswer(z.never(), answer.statusCode, await answer.body.text());
+      onOpen();
+      for await (const data of serverSentEvents(answer.body.setEncoding('utf8'))) {
+        yield parseAnswer(schema, 200, data);
+      }
+    } catch (error) {
+      throw this.#failure(error, signal);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -77,33 +120,41 @@ export class HttpControllerApi implements ControllerApi, AsyncDisposable {
 
   async #call<Schema extends z.ZodType>(
     schema: Schema,
-    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    method: Method,
     path: string,
     body: string | undefined,
     signal: AbortSignal,
   ): Promise<z.output<Schema>> {
-    const { url, token } = this.#access;
     let status: number;
     let text: string;
     try {
-      const answer = await this.#agent.request({
-        origin: new URL(url).origin,
-        path: `/api/v1${path}`,
-        method,
-        signal,
-        headers: {
-          authorization: `Bearer ${token}`,
-          ...(body !== undefined && { 'content-type': 'application/json' }),
-        },
-        ...(body !== undefined && { body }),
-      });
+      const answer = await this.#request(method, path, body, signal);
       status = answer.statusCode;
       text = await answer.body.text();
     } catch (error) {
-      signal.throwIfAborted();
-      throw unreachable(url, error);
+      throw this.#failure(error, signal);
     }
     return parseAnswer(schema, status, text);
+  }
+
+  #request(method: Method, path: string, body: string | undefined, signal: AbortSignal) {
+    const { url, token } = this.#access;
+    return this.#agent.request({
+      origin: new URL(url).origin,
+      path: `/api/v1${path}`,
+      method,
+      signal,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body }),
+    });
+  }
+
+  #failure(error: unknown, signal: AbortSignal): unknown {
+    if (signal.aborted) return signal.reason;
+    return error instanceof CliError ? error : unreachable(this.#access.url, error);
   }
 }
 

@@ -13,13 +13,49 @@ const controllerFileSchema = z.object({
 });
 export type ControllerAccess = z.infer<typeof controllerFileSchema>;
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * `tacet help configuration` has the order.
+ *
+ * @param named by `--controller`: then nothing of the environment is looked at
+ * @throws CliError
+ */
+export async function findController(
+  named: string | undefined,
+  env: Environment,
+  places = usualPlaces(),
+): Promise<ControllerAccess> {
+  if (named !== undefined) return await readControllerFile(named);
+  const token = await tokenOf(env);
+  const url = env['TACET_URL'];
+  if (url === undefined) {
+    const access = await readControllerFile(env['TACET_CONTROLLER'], places);
+    return token === undefined ? access : { ...access, token };
+  }
+  const said = { url, fingerprint: env['TACET_FINGERPRINT'], token };
+  return check(
+    said,
+    'the environment',
+    'TACET_URL needs TACET_FINGERPRINT, and TACET_TOKEN or TACET_TOKEN_FILE.',
+  );
+}
+
+async function tokenOf({
+  TACET_TOKEN: token,
+  TACET_TOKEN_FILE: file,
+}: Environment): Promise<string | undefined> {
+  if (token !== undefined && token !== '') return token;
+  return file === undefined ? undefined : (await readIfThere(file, true))?.trim();
+}
+
 /** Where access to a controller is looked for when neither option nor environment names a file. */
 export function usualPlaces(home = homedir()): string[] {
   return ['/var/lib/tacet-controller/cli.json', join(home, '.config', 'tacet', 'controller.json')];
 }
 
 /**
- * @param named by `--controller` or `$TACET_CONTROLLER`: then nothing else is looked at.
+ * @param named then no other place is looked at
  * @throws CliError
  */
 export async function readControllerFile(
@@ -46,14 +82,22 @@ async function readIfThere(path: string, mustBe: boolean): Promise<string | unde
 }
 
 function parse(path: string, text: string): ControllerAccess {
+  let said: unknown;
   try {
-    return controllerFileSchema.parse(JSON.parse(text));
-  } catch (error) {
-    const cause = error instanceof z.ZodError ? new Error(z.prettifyError(error)) : error;
-    throw new CliError(`${path} does not describe a controller`, exitCodes.usage, {
-      code: 'no-controller',
-      hint: 'Copy cli.json from the controller’s state directory again.',
-      cause,
-    });
+    said = JSON.parse(text);
+  } catch {
+    said = undefined; // what is no JSON is no access either
   }
+  return check(said, path, 'Copy cli.json from the controller’s state directory again.');
+}
+
+/** Nothing of what was said is told: it has a token in it. */
+function check(said: unknown, where: string, hint: string): ControllerAccess {
+  const parsed = controllerFileSchema.safeParse(said);
+  if (parsed.success) return parsed.data;
+  throw new CliError(`${where} does not describe a controller`, exitCodes.usage, {
+    code: 'no-controller',
+    hint,
+    cause: new Error(z.prettifyError(parsed.error)),
+  });
 }

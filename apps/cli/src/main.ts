@@ -20,4 +20,6 @@ process.exitCode = await run({
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
   signal: interrupt.signal,
+  // Its size is read each time: a window may be pulled larger.
+  ...(process.stdout.isTTY && { screen: process.stdout }),
 });

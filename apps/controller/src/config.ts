@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { oidcConfigSchema } from './access/oidc-config.ts';
 import { Failure } from './failure.ts';
 import { drillConfigSchema } from './jobs/drill-config.ts';
+import { notificationConfigSchema } from './notifications/config.ts';
 
 const tokenSchema = z.strictObject({
   /** `USER@REALM!TOKENID`. */
@@ -82,6 +84,8 @@ const accessShape = {
   tls: tlsSchema.optional(),
   /** Where the dashboard was built to; beside this program when left out. */
   dashboardDir: z.string().startsWith('/').optional(),
+  /** People may also sign in with an OpenID provider. */
+  oidc: oidcConfigSchema.optional(),
   /** Whether programs on this machine may read /metrics without a token. */
   metricsFromLoopback: z.boolean().default(false),
   /** A browser that nobody uses for so long is signed out. */
@@ -104,6 +108,8 @@ export const controllerConfigSchema = z.strictObject({
   nodes: z.array(nodeSchema),
   /** For a controller that runs on a node: its hook script may call. Without it nobody listens for it. */
   hook: hookSchema.optional(),
+  /** From when on something is worth a message. */
+  notifications: notificationConfigSchema.prefault({}),
   /** Without it no backup is drilled. */
   drill: drillConfigSchema.optional(),
   /** How long a guest stays held when this controller falls silent. Renewed until the snapshot is seen. */

@@ -194,7 +194,7 @@ describe('agents at the gateway', () => {
 
   it.each([
     ['no JSON', '{'],
-    ['an unknown kind', '{"kind":"reboot"}'],
+    ['no kind of frame', '{"reboot":true}'],
     [
       'many wrong fields',
       JSON.stringify({ kind: 'status', sequence: '×', status: { conditions: [{}, {}] } }),

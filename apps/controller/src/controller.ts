@@ -1,10 +1,10 @@
-import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, type Logger, systemClock, Undo } from '@tacet/runtime';
-import { z } from 'zod';
 import { agentUrlOf, certificateNames, localUrl } from './addresses.ts';
 import { Access } from './access/access.ts';
 import { ownCertificate, setupUrl, webOptions } from './access/front-door.ts';
+import { openOidc } from './access/oidc-door.ts';
 import { createApi } from './api/app.ts';
 import { type Environment, findKeys } from './at-rest/sealing-key.ts';
 import { Vault } from './at-rest/vault.ts';
@@ -22,9 +22,14 @@ import { HookDesk } from './hook/hook-desk.ts';
 import { HookServer } from './hook/hook-server.ts';
 import { closeServer, createHttpsServer, listen } from './https-server.ts';
 import { Operations } from './jobs/operations.ts';
+import { thawNow } from './jobs/thaw-now.ts';
 import { Metrics } from './metrics/metrics.ts';
+import { describeNodes } from './nodes/describe-nodes.ts';
 import { Nodes } from './nodes/nodes.ts';
+import { NotificationDesk } from './notifications/notification-desk.ts';
+import { ownVersion } from './own-version.ts';
 import { ScheduleDesk } from './schedules/schedule-desk.ts';
+import { settingsView } from './settings-view.ts';
 import { openStore } from './store/open-store.ts';
 import { loadCertificate } from './tls/certificate.ts';
 
@@ -152,6 +157,33 @@ async function compose(
   toldOfEnds = schedules;
   undo.defer(() => schedules[Symbol.asyncDispose]());
 
+  const web = webOptions(config);
+  let port = config.listen.port;
+  const oidc = await openOidc(config, {
+    access,
+    store,
+    vault,
+    clock,
+    log,
+    origin: () => web.publicOrigin ?? agentUrlOf(config, port),
+  });
+  if (oidc !== undefined) undo.defer(() => oidc[Symbol.asyncDispose]());
+  const notifications = await NotificationDesk.open({
+    store,
+    events,
+    roster: gateway.roster,
+    isBusy: (vmid) => operations.isBusy(vmid),
+    keys,
+    config: config.notifications,
+    version,
+    origin: () => web.publicOrigin ?? agentUrlOf(config, port),
+    clock,
+    log,
+    random,
+    onAttempt: (channel, outcome) => metrics.notified(channel, outcome),
+  });
+  undo.defer(() => notifications[Symbol.asyncDispose]());
+
   const doctor = new Doctor({
     nodes: nodes.configured,
     guests: () => store.guests.list(),
@@ -164,12 +196,11 @@ async function compose(
     log,
   });
 
-  const web = webOptions(config);
-  let port = config.listen.port;
   const api = createApi({
     version,
     doctor,
     access,
+    oidc,
     clock,
     metrics,
     web,
@@ -186,8 +217,14 @@ async function compose(
     }),
     copies: gateway.copies,
     operations,
+    thawNow: (vmid) => thawNow(vmid, { agents: gateway, leaseMs: config.leaseMs }, stopping.signal),
     schedules,
+    notifications,
     simulation: nodes.simulation,
+    installation: {
+      settings: settingsView(config),
+      nodes: (signal) => describeNodes(nodes.configured, clock, signal),
+    },
     log,
     signal: stopping.signal,
   });
@@ -203,6 +240,7 @@ async function compose(
   const url = localUrl(config, port);
   const agentUrl = agentUrlOf(config, port);
   await writeClientFile(clientFile, { url, fingerprint, token });
+  notifications.begin();
   const setup = await access.openSetup();
   log.info('controller ready', { url, agentUrl, fingerprint, nodes: config.nodes.map(({ name }) => name) });
   return {
@@ -212,9 +250,4 @@ async function compose(
     clientFile,
     setupUrl: setup && setupUrl(web.publicOrigin ?? agentUrl, setup),
   };
-}
-
-async function ownVersion(): Promise<string> {
-  const text = await readFile(new URL('../package.json', import.meta.url), 'utf8');
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }

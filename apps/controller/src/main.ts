@@ -1,23 +1,40 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
 import { createLogger, describeError, LOG_LEVELS, streamSink, TacetError } from '@tacet/runtime';
+import { actAsOwnerOf } from './at-rest/act-as-owner.ts';
 import { rotateKey, sealAll } from './at-rest/seal-all.ts';
 import { type ControllerConfig, loadConfig } from './config.ts';
 import { startController } from './controller.ts';
+import { keepStore } from './own-backup/commands.ts';
+import { undoCutOffRestore } from './own-backup/restore-store.ts';
 import { tellServiceManager } from './service-manager.ts';
 
 const usage = `usage: tacet-controller --config FILE [--log-level debug|info|warn|error]
        tacet-controller seal --config FILE         seals the secret files that it names, as who may write there
-       tacet-controller rotate-key --config FILE   seals them with a new key`;
+       tacet-controller rotate-key --config FILE   seals them with a new key
+       tacet-controller backup-store BACKUP --config FILE [--with-key]
+                                                   writes store, configuration, certificate and sealed secrets into
+                                                   one new file, also while the controller runs; with the key that
+                                                   they are sealed with only if asked: such a file is a secret itself
+       tacet-controller restore-store BACKUP --config FILE
+                                                   puts them back while no controller runs; what was there is put aside`;
 
 async function main(): Promise<number> {
   const { values, positionals = [] } = parseOptions() ?? {};
   const level = LOG_LEVELS.find((known) => known === values?.['log-level']);
   const [command = 'run', ...more] = positionals;
-  if (values?.config === undefined || level === undefined || more.length > 0 || !isCommand(command)) {
+  const [backup] = more;
+  if (values?.config === undefined || level === undefined || !isCommand(command, more)) {
     process.stderr.write(`${usage}\n`);
     return 2;
   }
+  if (backup !== undefined) return await keepStore(command, backup, values);
+  if (await undoCutOffRestore(values.config)) {
+    process.stderr.write(
+      'A restore of this controller was cut off: the state from before it is in place again.\n',
+    );
+  }
+  if (command !== 'run') await actAsOwnerOf(values.config);
   const config = await loadConfig(values.config);
   if (command !== 'run') return await keep(command, config);
   const log = createLogger({ sink: streamSink(process.stderr), level });
@@ -35,14 +52,22 @@ async function main(): Promise<number> {
   return 0;
 }
 
-type Command = 'run' | 'seal' | 'rotate-key';
+type Command = 'run' | 'seal' | 'rotate-key' | 'backup-store' | 'restore-store';
 
-function isCommand(word: string): word is Command {
-  return ['run', 'seal', 'rotate-key'].includes(word);
+const operands: Record<Command, number> = {
+  run: 0,
+  seal: 0,
+  'rotate-key': 0,
+  'backup-store': 1,
+  'restore-store': 1,
+};
+
+function isCommand(word: string, more: readonly string[]): word is Command {
+  return Object.entries(operands).some(([command, count]) => command === word && count === more.length);
 }
 
 /** What may be done to the secrets on disk while the controller runs, or not. */
-async function keep(command: 'seal' | 'rotate-key', config: ControllerConfig): Promise<number> {
+async function keep(command: Command, config: ControllerConfig): Promise<number> {
   let sealed: string[];
   if (command === 'rotate-key') {
     const rotated = await rotateKey(config, process.env);
@@ -57,7 +82,7 @@ async function keep(command: 'seal' | 'rotate-key', config: ControllerConfig): P
 }
 
 interface Options {
-  readonly values: { config?: string; 'log-level': string };
+  readonly values: { config?: string; 'log-level': string; 'with-key': boolean };
   readonly positionals: string[];
 }
 
@@ -66,7 +91,11 @@ function parseOptions(): Options | undefined {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { config: { type: 'string' }, 'log-level': { type: 'string', default: 'info' } },
+      options: {
+        config: { type: 'string' },
+        'log-level': { type: 'string', default: 'info' },
+        'with-key': { type: 'boolean', default: false },
+      },
     });
   } catch (error) {
     process.stderr.write(`tacet-controller: ${describeError(error)}\n`);

@@ -11,6 +11,10 @@ import { FleetPage } from './pages/fleet/fleet-page.tsx';
 import { CopyPage, GuestPage } from './pages/guest/guest-page.tsx';
 import { LoginPage } from './pages/entrance/login-page.tsx';
 import { SetupPage } from './pages/entrance/setup-page.tsx';
+import { AuditPage } from './pages/audit/audit-page.tsx';
+import { NotificationsPage } from './pages/notifications/notifications-page.tsx';
+import { NodesPage } from './pages/nodes/nodes-page.tsx';
+import { SettingsPage } from './pages/settings/settings-page.tsx';
 import { NotFoundPage } from './pages/not-found-page.tsx';
 import { OperationPage } from './pages/operations/operation-page.tsx';
 import { OperationsPage } from './pages/operations/operations-page.tsx';
@@ -76,7 +80,11 @@ function Gate() {
           <Route path="/events" component={EventsPage} />
           <Route path="/findings" component={FindingsPage} />
           <Route path="/schedules" component={SchedulesPage} />
+          <Route path="/notifications" component={NotificationsPage} />
+          <Route path="/nodes" component={NodesPage} />
+          <Route path="/settings" component={SettingsPage} />
           <Route path="/access" component={AccessPage} />
+          <Route path="/audit" component={AuditPage} />
           <Route path="/login">
             <Redirect to="/" />
           </Route>

@@ -22,6 +22,7 @@ export * from './schedule/blackout.ts';
 export * from './schedule/compile-schedule.ts';
 export * from './schedule/due-runs.ts';
 export * from './schedule/jitter.ts';
+export * from './schedule/next-drills.ts';
 export * from './schedule/next-to-start.ts';
 export * from './schedule/prune-backups.ts';
 export * from './schedule/select-guests.ts';

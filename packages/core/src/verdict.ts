@@ -35,6 +35,7 @@ export function judge(seen: BackupObservation): Verdict {
     proof: null,
     services: thaw?.services ?? [],
     uncovered: seen.plan?.uncovered ?? [],
+    ...(seen.plan?.comingBack && { comingBack: seen.plan.comingBack }),
   });
 
   if (seen.notHeldBecause !== undefined) return say('crash', 'NotHeld', seen.notHeldBecause);

@@ -5,11 +5,13 @@ import { type BundledPackage, bundledPackages, noticesOf } from './bundled.ts';
 import type { Deb } from './deb.ts';
 import { manualPage } from './documents.ts';
 import { maintainerScripts } from './maintainer-scripts.ts';
+import { agentUnits } from './units.ts';
 import { workspace } from './workspace.ts';
 
 const name = 'tacet-agent';
 const agent = join(workspace, 'apps', 'agent');
 const page = join(import.meta.dirname, '..', 'pages', 'tacet-agent.8');
+const completion = join(import.meta.dirname, '..', 'pages', 'tacet-agent.bash');
 
 /** Of esbuild; there is more in it. */
 const metafileSchema = z.object({ inputs: z.record(z.string(), z.unknown()) });
@@ -43,18 +45,17 @@ export async function agentPackage(version: string): Promise<{ deb: Deb; bundled
         content: '#!/bin/sh\nexec /usr/bin/node /usr/lib/tacet/tacet-agent.cjs "$@"\n',
         mode: 0o755,
       },
-      {
-        path: '/usr/lib/systemd/system/tacet-agent.service',
-        content: { file: join(agent, 'systemd', 'tacet-agent.service') },
-      },
+      ...agentUnits,
       { path: `/usr/share/doc/${name}/third-party-notices`, content: noticesOf(bundled) },
       manualPage(name, 8, await readFile(page, 'utf8')),
+      { path: '/usr/share/bash-completion/completions/tacet-agent', content: { file: completion } },
     ],
     conffiles: [],
     scripts: maintainerScripts({
       name,
       version,
       unit: 'tacet-agent.service',
+      helper: 'tacet-agent-shutdown.service',
       purge: `
 rm -rf /var/lib/tacet
 rm -f /etc/tacet/agent.json

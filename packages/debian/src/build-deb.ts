@@ -30,7 +30,8 @@ export async function buildDeb(deb: Deb, epochS: number, directory: string): Pro
   }
 }
 
-async function install(root: string, { path, content, mode = 0o644 }: InstalledFile): Promise<void> {
+/** Puts a file where it belongs below `root`. */
+export async function install(root: string, { path, content, mode = 0o644 }: InstalledFile): Promise<void> {
   const target = join(root, path);
   await makeDirectories(root, dirname(target));
   if (typeof content === 'string' || content instanceof Uint8Array) await writeFile(target, content);

@@ -2,10 +2,12 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BundledPackage, bundledPackages, noticesOf } from './bundled.ts';
 import { bundleProgram } from './bundle.ts';
+import { completionsOf } from './completions.ts';
 import type { Architecture, Deb, InstalledFile } from './deb.ts';
 import { manualPage } from './documents.ts';
 import { maintainerScripts } from './maintainer-scripts.ts';
 import type { NodeRuntime } from './node-runtime.ts';
+import { controllerUnits } from './units.ts';
 import { workspace } from './workspace.ts';
 
 const name = 'tacet-controller';
@@ -53,15 +55,17 @@ export async function controllerPackage(
         content: { file: join(apps, 'cli', 'src', 'hook', 'vzdump-hook.sh') },
         mode: 0o755,
       },
+      ...['grafana/tacet.json', 'prometheus/alerts.yml'].map((share) => ({
+        path: `/usr/share/${name}/${share}`,
+        content: { file: join(apps, 'controller', 'share', share) },
+      })),
       launcher('/usr/sbin/tacet-controller', `${home}/apps/controller/dist/main.mjs`),
       launcher('/usr/bin/tacet', `${home}/apps/cli/main.mjs`),
-      {
-        path: '/usr/lib/systemd/system/tacet-controller.service',
-        content: { file: join(apps, 'controller', 'systemd', 'tacet-controller.service') },
-      },
+      ...controllerUnits,
       { path: `/usr/share/doc/${name}/third-party-notices`, content: noticesOf(bundled) },
       manualPage(name, 8, await readFile(join(pages, 'tacet-controller.8'), 'utf8')),
       manualPage('tacet', 1, await readFile(join(pages, 'tacet.1'), 'utf8')),
+      ...(await completionsOf(cli.code)),
     ],
     conffiles: [],
     scripts: maintainerScripts({

@@ -1,4 +1,5 @@
-// `npm run package`: the packages, a bill of materials for each, and their checksums, in dist/packages.
+// `npm run package`: the packages, a bill of materials for each, what an image of the controller is built from, and the
+// checksums of all, in dist/packages.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -7,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { agentPackage } from './agent-package.ts';
 import type { BundledPackage } from './bundled.ts';
 import { controllerPackage } from './controller-package.ts';
+import { buildContainerContext } from './container-context.ts';
 import { buildDeb } from './build-deb.ts';
 import type { Deb } from './deb.ts';
 import { nodeRuntime } from './node-runtime.ts';
@@ -42,7 +44,8 @@ await mkdir(values.out, { recursive: true });
 const files = await write(await agentPackage(version));
 for (const architecture of wanted) {
   const runtime = await nodeRuntime(architecture, cache);
-  files.push(...(await write(await controllerPackage(version, architecture, runtime))));
+  const controller = await controllerPackage(version, architecture, runtime);
+  files.push(...(await write(controller)), await buildContainerContext(controller.deb, epochS, values.out));
 }
 const sums = await Promise.all(files.map(async (file) => `${await sha256(file)}  ${basename(file)}\n`));
 await writeFile(join(values.out, 'SHA256SUMS'), sums.join(''));

@@ -4,6 +4,8 @@ export interface ServicePackage {
   readonly name: string;
   readonly version: string;
   readonly unit: string;
+  /** A unit that the service wants beside it: ended with it when the package goes. */
+  readonly helper?: string;
   /** What has to be there before the service starts; run at every configuration. */
   readonly prepare?: string;
   /** What a purge removes beside the configuration files: what the service itself has made. */
@@ -15,7 +17,15 @@ export interface ServicePackage {
  * stopped before it is removed, and forgotten when it is purged. An older version is refused, which would find its
  * state written by a newer one.
  */
-export function maintainerScripts({ name, version, unit, prepare, purge }: ServicePackage): Deb['scripts'] {
+export function maintainerScripts({
+  name,
+  version,
+  unit,
+  helper,
+  prepare,
+  purge,
+}: ServicePackage): Deb['scripts'] {
+  const ended = [helper ?? '', unit].filter(Boolean).join(' ');
   return {
     preinst: script(`
 if [ "$1" = upgrade ] && dpkg --compare-versions "$2" gt '${version}'; then
@@ -42,7 +52,7 @@ case "$1" in
 esac`),
     prerm: script(`
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
-  deb-systemd-invoke stop '${unit}' >/dev/null || true
+  deb-systemd-invoke stop ${ended} >/dev/null || true
 fi`),
     postrm: script(`
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then

@@ -22,7 +22,23 @@ export const passwordSchema = z
 const typedSchema = z.string().min(1).max(256);
 
 /** Whether the first account is still to be made. */
-export const setupStateSchema = z.object({ open: z.boolean() });
+export const setupStateSchema = z.object({
+  open: z.boolean(),
+  /** What the OpenID provider is called with which people may sign in; left out where there is none. */
+  provider: z.string().optional(),
+});
+
+/** Why nobody is signed in who came back from the provider: `/?sign-in=…`, where the dashboard has words for it. */
+export const signInProblemSchema = z.enum([
+  'provider-unreachable',
+  'provider-refused',
+  'not-begun-here',
+  'too-late',
+  'not-proven',
+  'no-role',
+  'too-many',
+]);
+export type SignInProblem = z.infer<typeof signInProblemSchema>;
 
 export const setupSchema = z.strictObject({
   /** Of the link that the controller printed. */
@@ -48,6 +64,8 @@ export const accountSchema = z.object({
   role: roleSchema,
   createdAt: epochMsSchema,
   lastLoginAt: epochMsSchema.nullable(),
+  /** The OpenID provider that vouches for it; left out for one with a password. */
+  issuer: z.string().optional(),
 });
 export type Account = z.infer<typeof accountSchema>;
 export const accountListSchema = z.object({ accounts: z.array(accountSchema) });

@@ -7,7 +7,9 @@ import { backupReadySchema } from './findings.ts';
 import { incarnationSchema } from './incarnation.ts';
 import { epochMsSchema, vmidSchema } from './primitives.ts';
 import { quiesceStateSchema } from './quiesce.ts';
+import { regenerablesSchema, regeneratedOnAdoption } from './regenerate.ts';
 import { drillSchema, heldSnapshotSchema } from './restores.ts';
+import { guestScheduleSchema } from './schedule-views.ts';
 import { serviceStatusSchema } from './session.ts';
 import { verdictSchema } from './verdict.ts';
 
@@ -44,7 +46,8 @@ export type Backup = z.infer<typeof backupSchema>;
 
 export const operationSchema = z.object({
   id: z.string(),
-  kind: z.enum(['backup', 'restore', 'snapshot', 'rollback', 'drill']),
+  /** `rehearsal`: a hold and a thaw without a backup. */
+  kind: z.enum(['backup', 'restore', 'snapshot', 'rollback', 'drill', 'rehearsal']),
   vmid: vmidSchema,
   state: z.enum(['running', 'succeeded', 'failed']),
   startedAt: epochMsSchema,
@@ -56,9 +59,18 @@ export const operationSchema = z.object({
   snapshot: heldSnapshotSchema.optional(),
   /** The guest a restore made. */
   restoredTo: vmidSchema.nullable(),
+  /** While it runs and can be cancelled; left out otherwise. */
+  cancellable: z.literal(true).optional(),
   error: wireErrorSchema.nullable(),
 });
 export type Operation = z.infer<typeof operationSchema>;
+
+export const guestPlaceSchema = z.object({
+  node: z.string(),
+  name: z.string().nullable(),
+  tags: z.array(z.string()),
+  pool: z.string().nullable(),
+});
 
 export const guestSchema = z.object({
   /** The controller's own name for this copy; the VMID is what Proxmox calls it. */
@@ -77,13 +89,21 @@ export const guestSchema = z.object({
   lastBackup: backupSchema.nullable(),
   /** Left out where the doctor has not examined it yet. */
   backupReady: backupReadySchema.optional(),
+  /** As a node has shown it last; left out where none has. */
+  place: guestPlaceSchema.optional(),
+  /** The schedules that back it up, by name; none where it is empty. Left out of copies. */
+  schedules: z.array(guestScheduleSchema).optional(),
   /** True where the guest lives on a simulated node. */
   simulated: z.boolean(),
 });
 export type Guest = z.infer<typeof guestSchema>;
 
 /** The VMID is for a copy that cannot say its own. */
-export const adoptCopySchema = z.object({ vmid: vmidSchema.optional() });
+export const adoptCopySchema = z.object({
+  vmid: vmidSchema.optional(),
+  /** What the copy makes anew, so as not to share it with its original. */
+  regenerate: regenerablesSchema.default([...regeneratedOnAdoption]),
+});
 
 export const guestListSchema = z.object({ guests: z.array(guestSchema) });
 /** Of lists that come in pages: the `cursor` of what comes after; null at the end. */

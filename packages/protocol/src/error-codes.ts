@@ -25,6 +25,7 @@ export const errorCodeSchema = z.enum([
   'unsupported-version',
   'not-ready',
   'not-started',
+  'cancelled',
   'internal',
 ]);
 export type ErrorCode = z.infer<typeof errorCodeSchema>;

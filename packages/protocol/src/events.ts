@@ -21,6 +21,8 @@ export const eventTypeSchema = z.enum([
   'guest.adopted',
   'guest.quarantined',
   'guest.dismissed',
+  'identity.regenerated',
+  'identity.kept',
   'session.throttled',
   'operation.started',
   'operation.step',

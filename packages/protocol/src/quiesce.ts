@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { durationMsSchema, epochMsSchema, holdActionSchema, methodNameSchema } from './primitives.ts';
+import {
+  containerStateSchema,
+  durationMsSchema,
+  epochMsSchema,
+  holdActionSchema,
+  methodNameSchema,
+  restartPolicySchema,
+} from './primitives.ts';
 
 export const plannedServiceSchema = z.object({
   stack: z.string(),
@@ -24,12 +31,24 @@ export type PlannedService = z.infer<typeof plannedServiceSchema>;
 export const planStepSchema = z.object({ action: holdActionSchema, containerIds: z.array(z.string()) });
 export type PlanStep = z.infer<typeof planStepSchema>;
 
+/** Of the manifest that a backup carries: what a restore of it brings back, and how it stood. */
+export const comingBackSchema = z.object({
+  stack: z.string(),
+  service: z.string(),
+  image: z.string(),
+  state: containerStateSchema,
+  restartPolicy: restartPolicySchema,
+});
+export type ComingBack = z.infer<typeof comingBackSchema>;
+
 export const quiescePlanSchema = z.object({
   services: z.array(plannedServiceSchema),
   /** Held one after another; thaw goes the other way round. A container may stand in two. */
   steps: z.array(planStepSchema),
   /** What runs but is not held, and why. */
   uncovered: z.array(z.object({ stack: z.string(), service: z.string(), reason: z.string() })),
+  /** Of a preparation, whose manifest is written. */
+  comingBack: z.array(comingBackSchema).optional(),
 });
 export type QuiescePlan = z.infer<typeof quiescePlanSchema>;
 

@@ -9,6 +9,15 @@ import {
 
 const leaseMsSchema = z.number().int().positive();
 
+/** How a hold ended; `releasedBy` null where nothing was held. */
+export const thawResultSchema = z.object({
+  releasedBy: releasedBySchema.nullable(),
+  thawed: z.boolean(),
+  services: z.array(serviceEvidenceSchema),
+  failures: z.array(serviceFailureSchema),
+});
+export type ThawResult = z.infer<typeof thawResultSchema>;
+
 /**
  * What the controller may ask of an agent. There is no request that carries a command line: the agent runs
  * only what its own configuration and labels allow.
@@ -44,13 +53,13 @@ export const requestSchemas = {
   /** Safe without a hold, and safe twice: it answers how the hold ended, whoever ended it. */
   thaw: {
     params: z.object({ operationId: operationIdSchema }),
-    result: z.object({
-      releasedBy: releasedBySchema.nullable(),
-      thawed: z.boolean(),
-      services: z.array(serviceEvidenceSchema),
-      failures: z.array(serviceFailureSchema),
-    }),
+    result: thawResultSchema,
   },
+  /**
+   * At an operator's word: ends whatever is held or prepared, for whichever operation. Safe without a hold. It is
+   * released by `operator`, so no proof stands upon that hold.
+   */
+  'thaw-now': { params: z.object({}), result: thawResultSchema },
   plan: { params: z.object({}), result: quiescePlanSchema },
 } as const;
 
@@ -63,5 +72,6 @@ export const requestMethodSchema = z.enum([
   'hold',
   'renew',
   'thaw',
+  'thaw-now',
   'plan',
 ] satisfies RequestMethod[]);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { epochMsSchema, vmidSchema } from './primitives.ts';
+import { regenerablesSchema } from './regenerate.ts';
 import { verdictSchema } from './verdict.ts';
 
 const cidr4 = z.cidrv4('write it as ADDRESS/LENGTH, as 10.0.0.5/24');
@@ -25,6 +26,8 @@ export const startRestoreSchema = z.object({
   /** The node of the copy; that of the backup when left out. In place: the one where the guest is. */
   node: z.string().min(1).optional(),
   network: restoreNetworkSchema.default({ policy: 'keep' }),
+  /** Of a copy: what it makes anew, so as not to share it with its original. In place there is nothing to share. */
+  regenerate: regenerablesSchema.default([]),
   /** Must be said where the guest is still there: its disks are destroyed, and its snapshots with them. */
   replace: z.boolean().default(false),
   /** What is made of the guest as it is, before it is replaced. */

@@ -1,12 +1,15 @@
 import { z } from 'zod';
 import { consistencySchema, epochMsSchema, vmidSchema } from './primitives.ts';
-import { scheduleNameSchema, scheduleSchema } from './schedules.ts';
+import { drillOutcomeSchema } from './restores.ts';
+import { scheduleActionSchema, scheduleNameSchema, scheduleSchema } from './schedules.ts';
 
-/** One backup that a schedule makes due. */
+/** One backup or drill that a schedule makes due. */
 export const scheduleRunSchema = z.object({
   id: z.string(),
   schedule: scheduleNameSchema,
   vmid: vmidSchema,
+  /** What the schedule did when it became due. */
+  action: scheduleActionSchema,
   /** `event`: its turn came. `request`: somebody asked for it, whatever the schedule says of times. */
   cause: z.enum(['event', 'request']),
   /** The event, or when it was asked for. */
@@ -15,7 +18,7 @@ export const scheduleRunSchema = z.object({
   dueAt: epochMsSchema,
   /** Made up for after the controller was down. */
   late: z.boolean(),
-  /** `missed`: it has no backup of its own, and will have none. */
+  /** `missed`: it has no backup or drill of its own, and will have none. */
   state: z.enum(['queued', 'started', 'succeeded', 'failed', 'missed']),
   /** Why it waits, failed or was missed; what came of it. */
   message: z.string().nullable(),
@@ -55,9 +58,11 @@ export const startedRunsSchema = z.object({
 
 /** What the schedule would do, if nothing changes until then. */
 export const schedulePreviewSchema = z.object({
+  action: scheduleActionSchema,
   when: z.string(),
   /** The next events, without jitter. */
   events: z.array(epochMsSchema),
+  /** Of drills in the order of their turns. */
   guests: z.array(
     z.object({
       vmid: vmidSchema,
@@ -68,11 +73,32 @@ export const schedulePreviewSchema = z.object({
       because: z.array(z.string()),
       /** Its next turn, jitter included. */
       nextAt: epochMsSchema.nullable(),
-      /** Why nothing would be held if it began now; null when the agent is there. */
+      /** Why nothing would be held if it began now; null when the agent is there, and of drills. */
       notHeldBecause: z.string().nullable(),
+      /** Null of backups. */
+      drill: z
+        .object({
+          /** When the backup was made that would be drilled; null where there is none. */
+          backupAt: epochMsSchema.nullable(),
+          /** The guest's newest drill that has shown something; nulls for none. */
+          drilledAt: epochMsSchema.nullable(),
+          outcome: drillOutcomeSchema.nullable(),
+        })
+        .nullable(),
     }),
   ),
   /** What `include` names and nobody matches, as `VMID 105`. */
   unmatched: z.array(z.string()),
 });
 export type SchedulePreview = z.infer<typeof schedulePreviewSchema>;
+
+/** What one schedule wants of one guest's backups, and what came of that last. */
+export const guestScheduleSchema = z.object({
+  name: scheduleNameSchema,
+  enabled: z.boolean(),
+  /** Its next event, without jitter; null while it is disabled, or when the event happens no more. */
+  nextAt: epochMsSchema.nullable(),
+  /** Null before the guest's first turn. */
+  lastRun: scheduleRunSchema.pick({ dueAt: true, state: true, message: true, operationId: true }).nullable(),
+});
+export type GuestSchedule = z.infer<typeof guestScheduleSchema>;

@@ -21,6 +21,7 @@ describe('a schedule', () => {
     expect(scheduleSchema.parse(least)).toEqual({
       name: 'nightly',
       enabled: true,
+      action: 'backup',
       guests: { include: { all: true } },
       when: { event: 'mon..fri 22:00', timeZone: 'Europe/Berlin', jitterMs: 0 },
       missed: 'run-once',

@@ -37,6 +37,10 @@ const namesSomething = (match: object) =>
   Object.values(match).some((value) => value === true || (Array.isArray(value) && value.length > 0));
 const nothingNamed = 'name at least one VMID, tag, pool or name';
 
+/** What a schedule does with the guests that it selects. */
+export const scheduleActionSchema = z.enum(['backup', 'drill']);
+export type ScheduleAction = z.infer<typeof scheduleActionSchema>;
+
 /** A guest is selected when one thing in `include` matches it and nothing in `exclude` does. */
 export const guestSelectorSchema = z.strictObject({
   include: z
@@ -92,6 +96,20 @@ export const scheduleSchema = z
       .boolean()
       .default(true)
       .describe('What falls into a time in which it is not is not made up for.'),
+    action: scheduleActionSchema
+      .default('backup')
+      .describe(
+        'backup: every guest that is selected is backed up. drill: the newest backup of some of them is restored into a scratch guest, and proven.',
+      ),
+    perRun: z
+      .number()
+      .int()
+      .min(1)
+      .max(1000)
+      .optional()
+      .describe(
+        'Of drills: how many guests each time, those whose last drill is oldest first; 1 when left out.',
+      ),
     guests: guestSelectorSchema.describe('Which guests.'),
     when: z
       .strictObject({
@@ -127,7 +145,7 @@ export const scheduleSchema = z
           .max(100)
           .default(1)
           .describe(
-            'Backups on one node at a time. vzdump has one lock per node: more than 1 makes runs fail.',
+            'Backups on one node at a time, or drills. vzdump has one lock per node: more than 1 makes backups fail.',
           ),
         perStorage: z
           .number()
@@ -142,8 +160,45 @@ export const scheduleSchema = z
         'Limits, counted over all backups that run. Where schedules differ, the smallest limit counts of all that are involved.',
       ),
   })
-  .refine(canKeepItsWord, brokenWord);
+  .refine(canKeepItsWord, brokenWord)
+  .superRefine(requireFieldsOfAction);
 /** With every default filled in. */
 export type Schedule = z.infer<typeof scheduleSchema>;
 /** As a person writes it: what has a default may be left out. */
 export type ScheduleInput = z.input<typeof scheduleSchema>;
+
+interface FieldsOfAction {
+  readonly action: ScheduleAction;
+  readonly perRun?: number | undefined;
+  readonly when: { readonly jitterMs: number };
+  readonly storage?: unknown;
+  readonly mode: string;
+  readonly whenNotQuiesced: string;
+  readonly maxHoldMs?: unknown;
+  readonly retention?: unknown;
+  readonly concurrency: { readonly perStorage?: unknown };
+}
+
+/** What would be ignored is refused: somebody counts on it. */
+function requireFieldsOfAction(schedule: FieldsOfAction, context: z.RefinementCtx): void {
+  const refuse = (path: string[], message: string): void =>
+    context.addIssue({ code: 'custom', path, message });
+  if (schedule.action === 'backup') {
+    if (schedule.perRun !== undefined) refuse(['perRun'], 'goes with the action drill only');
+    return;
+  }
+  const ofBackups = {
+    storage: schedule.storage !== undefined,
+    mode: schedule.mode !== 'snapshot',
+    whenNotQuiesced: schedule.whenNotQuiesced !== 'fail-open',
+    maxHoldMs: schedule.maxHoldMs !== undefined,
+    retention: schedule.retention !== undefined,
+  };
+  for (const [name, isSaid] of Object.entries(ofBackups)) {
+    if (isSaid) refuse([name], 'a drill makes no backup: leave it out');
+  }
+  if (schedule.concurrency.perStorage !== undefined)
+    refuse(['concurrency', 'perStorage'], 'drills are limited by node: leave it out');
+  if (schedule.when.jitterMs !== 0)
+    refuse(['when', 'jitterMs'], 'perRun spreads drills over time: leave it out');
+}

@@ -60,7 +60,13 @@ export const controllerFrameSchema = z.discriminatedUnion('kind', [
     identity: z.discriminatedUnion('kind', [
       z.object({ kind: z.literal('guest'), vmid: vmidSchema }),
       /** An ordered restore: from now on this copy is its own guest, with its own credential. */
-      z.object({ kind: z.literal('adopted'), vmid: vmidSchema, credential: z.string() }),
+      z.object({
+        kind: z.literal('adopted'),
+        vmid: vmidSchema,
+        credential: z.string(),
+        /** What it shall make anew, so as not to share it with its original. Words of a newer controller are let in. */
+        regenerate: z.array(z.string()).optional(),
+      }),
       /** A copy nobody ordered: it may speak of itself, and for nobody else. */
       z.object({ kind: z.literal('quarantined'), reason: z.string() }),
     ]),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { consistencySchema, durationMsSchema, epochMsSchema } from './primitives.ts';
-import { serviceEvidenceSchema } from './quiesce.ts';
+import { comingBackSchema, serviceEvidenceSchema } from './quiesce.ts';
 
 /**
  * Why a hold is known to span the snapshot. All times by the controller's clock, and each is a moment the
@@ -51,5 +51,7 @@ export const verdictSchema = z.object({
   proof: proofSchema.nullable(),
   services: z.array(serviceEvidenceSchema),
   uncovered: z.array(z.object({ stack: z.string(), service: z.string(), reason: z.string() })),
+  /** As the manifest in the backup has it; left out where no agent wrote one for it. */
+  comingBack: z.array(comingBackSchema).optional(),
 });
 export type Verdict = z.infer<typeof verdictSchema>;

@@ -20,7 +20,7 @@ export {
 export type { ClockReading, ClusterApi, GuestResource } from './cluster.ts';
 export type { AccessApi, AclEntry, Grant, ListedToken, Role, User } from './access.ts';
 export { holdsPrivilege, type Permissions } from './permissions.ts';
-export { guestRole, restoreRole, type RoleWish, tacetRoles, targetRole } from './tacet-roles.ts';
+export { guestRole, powerRole, restoreRole, type RoleWish, tacetRoles, targetRole } from './tacet-roles.ts';
 export type {
   DestroyOptions,
   GuestRef,

@@ -27,4 +27,7 @@ export const targetRole: RoleWish = {
   privileges: ['VM.Allocate', 'VM.Audit', 'VM.PowerMgmt'],
 };
 
-export const tacetRoles: readonly RoleWish[] = [guestRole, restoreRole, targetRole];
+/** On guests that are replaced by their backups, or set back: a guest is shut down for that, and started again. */
+export const powerRole: RoleWish = { role: 'TacetPower', privileges: ['VM.Audit', 'VM.PowerMgmt'] };
+
+export const tacetRoles: readonly RoleWish[] = [guestRole, restoreRole, targetRole, powerRole];

@@ -3,12 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { type Lab, labObstacle, openLab } from '@tacet/lab';
 import { describeError } from '@tacet/runtime';
-import { footprint } from './footprint.ts';
+import { footprint, footprintOptions } from './footprint/footprint.ts';
 import { ready, readyOptions } from './ready/ready.ts';
 import { stall, stallOptions } from './stall/stall.ts';
 
 const benchmarks: Readonly<Record<string, (lab: Lab, signal: AbortSignal) => Promise<void>>> = {
-  footprint,
+  footprint: (lab, signal) => footprint(lab, footprintOptions(process.argv.slice(3)), signal),
   ready: (lab, signal) => ready(lab, readyOptions(process.argv.slice(3)), signal),
   stall: (lab, signal) => stall(lab, stallOptions(process.argv.slice(3)), signal),
 };

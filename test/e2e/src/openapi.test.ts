@@ -45,6 +45,7 @@ const nightly = {
 const bodies: Record<string, unknown> = {
   'PUT /api/v1/schedules/{name}': nightly,
   'POST /api/v1/guests/{id}/adoption': { vmid: 333 },
+  'PUT /api/v1/notifications/{name}': { kind: 'webhook', secrets: { url: 'http://127.0.0.1:9/' } },
   'POST /api/v1/accounts': { name: 'carl', role: 'viewer', password },
   'POST /api/v1/tokens': { name: 'made', role: 'viewer', expiresAt: null },
   'PATCH /api/v1/accounts/{name}': { role: 'viewer' },
@@ -129,7 +130,7 @@ describe('every route answers as it is described', () => {
   /** Waits for the end of what is about the guest itself; copies that nobody starts are never ready. */
   async function done({ json }: Page): Promise<string> {
     const { id, kind } = operationSchema.parse(json);
-    if (['backup', 'snapshot', 'rollback'].includes(kind)) {
+    if (['backup', 'snapshot', 'rollback', 'rehearsal'].includes(kind)) {
       const get = () => house.api.expect(operationSchema, 'GET', `/api/v1/operations/${id}`);
       for (let n = 0; n < 600 && (await get()).state === 'running'; n += 1) await systemClock.sleep(50);
     }
@@ -141,7 +142,12 @@ describe('every route answers as it is described', () => {
     const { guests } = await house.api.expect(guestListSchema, 'GET', '/api/v1/guests');
     const copy =
       guests.find(({ vmid }) => vmid === (template.endsWith('adoption') ? 333 : 334))?.id ?? 'none';
-    const names: Record<string, string> = { accounts: 'ben', tokens: 'spare', schedules: 'nightly' };
+    const names: Record<string, string> = {
+      accounts: 'ben',
+      tokens: 'spare',
+      schedules: 'nightly',
+      notifications: 'phone',
+    };
     return template.replaceAll(/([\w-]+)\/\{(\w+)\}/g, (_, kind: string, name: string) => {
       if (name === 'vmid') return `${kind}/101`;
       return `${kind}/${names[kind] ?? (kind === 'guests' ? copy : operationId)}`;
@@ -181,7 +187,12 @@ describe('every route answers as it is described', () => {
     for (const page of asked) expect(objections(page, operation)).toBeUndefined();
   });
 
-  it('and does what it is for; only a second first account is none', () => {
-    expect(refused).toEqual(['POST /api/v1/setup: 409']);
+  it('and does what it is for; but nothing is left to cancel, a second first account is none, and nobody has a provider here', () => {
+    expect(refused.toSorted()).toEqual([
+      'GET /api/v1/session/oidc/callback: 404',
+      'GET /api/v1/session/oidc: 404',
+      'POST /api/v1/operations/{id}/cancellation: 409',
+      'POST /api/v1/setup: 409',
+    ]);
   });
 });

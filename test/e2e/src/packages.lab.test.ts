@@ -115,6 +115,36 @@ describe.skipIf(obstacle !== undefined)(`the packages${obstacle ? ` (skipped: ${
     expect(said).toMatch(/Ready +True/);
   });
 
+  it('leave an agent that listens nowhere, whose state a backup has', async () => {
+    const pid = await paste(guest, 'systemctl show --property=MainPID --value tacet-agent');
+    const listening = await paste(guest, 'ss --no-header --listening --tcp --udp --numeric --processes');
+    expect(Number(pid)).toBeGreaterThan(1);
+    expect(listening).not.toContain(`pid=${pid.trim()},`);
+    // On the root filesystem, and in no directory that vzdump skips.
+    const [root, state] = (await paste(guest, 'stat --format=%d / /var/lib/tacet')).trim().split('\n');
+    expect(state).toBe(root);
+    expect(await paste(guest, 'ls /var/lib/tacet/journal')).not.toBe('');
+  });
+
+  it('end the agent before Docker when the guest shuts down', async () => {
+    const witness = '[Service]\nExecStop=/bin/sh -c "systemctl is-active tacet-agent > /root/seen; true"\n';
+    await guest.writeFile('/etc/systemd/system/docker.service.d/test.conf', witness);
+    // So that it would be seen still ending, did Docker not wait.
+    await guest.writeFile(
+      '/etc/systemd/system/tacet-agent.service.d/test.conf',
+      '[Service]\nExecStop=sleep 3\n',
+    );
+    await paste(guest, 'systemctl daemon-reload');
+    await guest.shutdown();
+    expect((await guest.readFile('/root/seen')).toString()).toBe('inactive\n');
+    await guest.start();
+    await guest.waitForEngine();
+    await paste(guest, 'rm -r /etc/systemd/system/{docker,tacet-agent}.service.d; systemctl daemon-reload');
+    await expect
+      .poll(async () => (await node.exec(['tacet', 'status', '101'])).exitCode, { timeout: 60_000 })
+      .toBe(0);
+  });
+
   it('refuse to go back to an older version, and survive being installed again', async () => {
     const older = 'tacet-agent';
     const repack = [

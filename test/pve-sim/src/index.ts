@@ -31,3 +31,4 @@ export {
 } from './memory/memory-backend.ts';
 export { type NodeFault, type PveSim, startPveSim } from './sim.ts';
 export { LabBackend, labStorages } from './lab/lab-backend.ts';
+export { selfSignedCertificate } from './tls.ts';

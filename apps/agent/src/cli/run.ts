@@ -4,6 +4,7 @@ import { type ControlCommands, openControlSocket } from '../control/control-sock
 import { DockerEngine } from '../engine/docker-engine.ts';
 import { linuxRepairs } from '../guest/guest-repairs.ts';
 import { linuxGuest } from '../guest/linux-guest.ts';
+import { linuxRegenerators } from '../identity/linux-regenerators.ts';
 import type { Command } from './command.ts';
 import { publishStatus } from './status-file.ts';
 
@@ -22,6 +23,7 @@ export const run: Command = async ({ config }) => {
     engine: new DockerEngine({ socketPath: settings.engineSocket }),
     guestHost: linuxGuest(),
     repairs: linuxRepairs(settings.engineSocket),
+    regenerators: linuxRegenerators(settings.stateDir),
     config: settings,
     log,
   });

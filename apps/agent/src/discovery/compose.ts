@@ -1,6 +1,7 @@
 import type { PlannableService } from '@tacet/core';
 import type { ComposeProject, ManifestService } from '@tacet/protocol';
 import type { EngineContainer } from '../engine/engine.ts';
+import { inOrder } from '../in-order.ts';
 
 /** Labels that Docker Compose v2 puts on every container (seen with Compose 2.26 and 2.32). */
 const projectLabel = 'com.docker.compose.project';
@@ -25,7 +26,7 @@ export interface DiscoveredService {
  * (`compose run`), which belongs to no service. Replicas are told apart by their number.
  */
 export function discover(containers: readonly EngineContainer[]): DiscoveredService[] {
-  return containers.map(placeOf).toSorted((one, other) => keyOf(one).localeCompare(keyOf(other)));
+  return containers.map(placeOf).toSorted((one, other) => inOrder(keyOf(one), keyOf(other)));
 }
 
 /** As far as the engine tells. */
@@ -112,7 +113,7 @@ function parseDependsOn(label: string): ManifestService['dependsOn'] {
       const [service = '', condition] = entry.split(':');
       return { service, condition: isCondition(condition) ? condition : ('service_started' as const) };
     })
-    .toSorted((one, other) => one.service.localeCompare(other.service));
+    .toSorted((one, other) => inOrder(one.service, other.service));
 }
 
 type DependencyCondition = ManifestService['dependsOn'][number]['condition'];

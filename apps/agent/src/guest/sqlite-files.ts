@@ -2,6 +2,7 @@ import { constants, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { inOrder } from '../in-order.ts';
 import { type PlacedMount, parsePlacedMounts, placesOf } from './placed-mounts.ts';
 
 /** How every database begins that is not encrypted (SQLite's "Database File Format", 1.3). */
@@ -47,7 +48,7 @@ export async function findSqliteFiles(
       if (path !== undefined) found.set(identity, { path, name });
     }
   }
-  return [...found.values()].toSorted((one, other) => one.name.localeCompare(other.name));
+  return [...found.values()].toSorted((one, other) => inOrder(one.name, other.name));
 }
 
 /**

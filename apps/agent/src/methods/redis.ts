@@ -1,9 +1,19 @@
 import type { DataMarker, ServiceLabels } from '@tacet/protocol';
 import { TacetError } from '@tacet/runtime';
 import type { HoldRecord } from '../journal/schemas.ts';
-import type { Discovery, EngineMethod, Flush, MethodPorts, MethodTarget, ServiceHold } from './method.ts';
+import type {
+  Discovery,
+  EngineMethod,
+  Flush,
+  Inspection,
+  InspectionBudget,
+  MethodPorts,
+  MethodTarget,
+  ServiceHold,
+} from './method.ts';
 import { harmlessWrite } from './parked-write.ts';
 import { RedisClient } from './redis-client.ts';
+import { deepCheckRedis } from './redis-deep-check.ts';
 import { chooseDump, type DumpChoice, dumpOfReplica } from './redis-dump.ts';
 import { type RedisFacts, readFacts } from './redis-facts.ts';
 import { type HoldDuty, RedisLock } from './redis-lock.ts';
@@ -78,6 +88,14 @@ export class RedisMethod implements EngineMethod {
     const { control } = await this.lock.open(signal);
     const { persistence } = (this.#facts ??= await readFacts(control, this.#ports.logger, signal));
     return await readRedisMarker(control, persistence, signal);
+  }
+
+  /** Every start of the server reads its files anyway: only who asks has them read while it runs. */
+  async inspect({ depth }: InspectionBudget, signal: AbortSignal): Promise<Inspection> {
+    if (depth === 'quick') return { looked: [], findings: [] };
+    const { control } = await this.lock.open(signal);
+    const { persistence } = (this.#facts ??= await readFacts(control, this.#ports.logger, signal));
+    return await deepCheckRedis(control, persistence, this.#ports, this.#target.container, signal);
   }
 
   get probe(): ((signal: AbortSignal) => Promise<void>) | undefined {

@@ -631,3 +631,31 @@ describe('an agent that starts', () => {
     expect(bed.blocked()).toEqual([]);
   });
 });
+
+describe('an operator who has the guest thawed now', () => {
+  it('ends a hold of whichever operation, and that is no proof', async () => {
+    await using bed = await Testbed.open();
+    await bed.coordinator.prepare(prepare);
+    await bed.coordinator.hold(hold);
+    expect(await bed.coordinator.thawNow()).toMatchObject({ releasedBy: 'operator', thawed: true });
+    expect(bed.blocked()).toEqual([]);
+    expect(bed.coordinator.state).toBe('idle');
+    const thawed = await bed.coordinator.thaw({ operationId });
+    expect(thawed.releasedBy).toBe('operator');
+    expect(thawed.services.some(({ intactUntilThaw }) => intactUntilThaw)).toBe(false);
+  });
+
+  it('ends a preparation, and no hold can follow it', async () => {
+    await using bed = await Testbed.open();
+    await bed.coordinator.prepare(prepare);
+    expect(await bed.coordinator.thawNow()).toMatchObject({ releasedBy: null, thawed: true });
+    await expect(bed.coordinator.hold(hold)).rejects.toMatchObject({ code: 'wrong-state' });
+    expect(bed.blocked()).toEqual([]);
+  });
+
+  it('changes nothing where nothing is held', async () => {
+    await using bed = await Testbed.open();
+    expect(await bed.coordinator.thawNow()).toMatchObject({ releasedBy: null, thawed: true, services: [] });
+    expect(bed.coordinator.state).toBe('idle');
+  });
+});

@@ -7,11 +7,10 @@ import type {
   RequestParams,
   RequestResult,
   ServiceFailure,
+  ThawResult,
 } from '@tacet/protocol';
 import {
-  type Clock,
   describeError,
-  type Logger,
   orAborted,
   runWithin,
   silentLogger,
@@ -19,9 +18,7 @@ import {
   TacetError,
   withDeadline,
 } from '@tacet/runtime';
-import type { Engine } from '../engine/engine.ts';
-import type { GuestHost } from '../guest/guest.ts';
-import type { Journal } from '../journal/journal.ts';
+import type { CoordinatorOptions } from './coordinator-options.ts';
 import { ForgottenHolds } from './forgotten-holds.ts';
 import { HeldLease } from './held-lease.ts';
 import { holdAll, type HoldPorts } from './hold-round.ts';
@@ -35,24 +32,12 @@ import type { Recovery } from './recovery.ts';
 import { releaseAll } from './release-round.ts';
 import { namesOf, type ThawPorts, thawStubborn, type Unthawed } from './thaw-round.ts';
 
-export interface CoordinatorOptions {
-  engine: Engine;
-  host: GuestHost;
-  journal: Journal;
-  agentVersion: string;
-  emit: (event: Event) => void;
-  clock?: Clock;
-  logger?: Logger;
-  /** No renewal keeps a guest held for longer than this, whoever asks. Default 5 minutes. */
-  leaseCeilingMs?: number;
-  /** A preparation that no hold follows is dropped after this time. Default 10 minutes. */
-  preparedTtlMs?: number;
-}
-
 /** A disk that hangs must not keep the answer to a thaw. */
 const journalPatienceMs = 5_000;
 /** Nor must an engine that hangs keep the reason of a failed hold from whoever waits for it. */
 const releasePatienceMs = 1_000;
+
+const nothingHeld: ThawResult = { releasedBy: null, thawed: true, services: [], failures: [] };
 
 /**
  * Executes the plan of a quiesce. What always holds:
@@ -170,7 +155,13 @@ export class QuiesceCoordinator implements AsyncDisposable {
     if (this.#current?.id === operationId) return await this.#release(this.#current, 'controller');
     if (this.#last?.operationId === operationId) return this.#last.result;
     if (this.#current) this.#ofOperation(operationId);
-    return { releasedBy: null, thawed: true, services: [], failures: [] };
+    return nothingHeld;
+  }
+
+  /** Whatever is held, for whichever operation, at an operator's word: no proof stands upon that. */
+  async thawNow(): Promise<RequestResult<'thaw-now'>> {
+    this.#judgeLease();
+    return this.#current === undefined ? nothingHeld : await this.#release(this.#current, 'operator');
   }
 
   /**

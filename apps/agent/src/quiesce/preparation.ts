@@ -1,4 +1,11 @@
-import type { PlannedService, RequestResult, ServiceFailure, ServiceMarker } from '@tacet/protocol';
+import type {
+  ComingBack,
+  ManifestService,
+  PlannedService,
+  RequestResult,
+  ServiceFailure,
+  ServiceMarker,
+} from '@tacet/protocol';
 import { describeError, runWithin } from '@tacet/runtime';
 import { composeProjects, type DiscoveredService, manifestServices } from '../discovery/compose.ts';
 import type { GuestHost } from '../guest/guest.ts';
@@ -62,7 +69,8 @@ export async function prepareOperation(
   const syncStartedMs = clock.monotonicMs();
   await ports.host.syncFilesystems(signal);
   if (clock.monotonicMs() - syncStartedMs > longSyncMs) await ports.host.syncFilesystems(signal);
-  return { plan: operation.plan, prepareMs: clock.monotonicMs() - startedMs, failures };
+  const comingBack = manifestServices(operation.services).map(toComingBack);
+  return { plan: { ...operation.plan, comingBack }, prepareMs: clock.monotonicMs() - startedMs, failures };
 }
 
 /**
@@ -166,6 +174,10 @@ async function writeManifest(
     markers: markersOf(operation),
     projects: composeProjects(operation.services),
   });
+}
+
+function toComingBack({ stack, service, image, state, restartPolicy }: ManifestService): ComingBack {
+  return { stack, service, image, state, restartPolicy };
 }
 
 /** Of what heal acts upon. */

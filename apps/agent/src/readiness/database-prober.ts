@@ -73,7 +73,11 @@ export class DatabaseProber {
         (within) => this.#commands.exec(container.id, request, within),
         { clock: this.#clock },
       );
-      const said = (result.stdout.trim() || result.stderr.trim()).slice(0, 200);
+      // mariadb-admin rings a bell.
+      const said = (result.stdout.trim() || result.stderr.trim())
+        .replace(/\p{Cc}+/gu, ' ')
+        .trim()
+        .slice(0, 200);
       const message = said || `the client ended with ${result.exitCode}`;
       return { ...of, accepting: accepts(result), message };
     } catch (error) {

@@ -66,7 +66,7 @@ describe('readiness', () => {
     await guest.clock.advance(500);
     expect(guest.ready()?.status).toBe('True');
     await guest.engine.pause(guest.engine.idOf('shop/db'), soon());
-    await guest.clock.advance(11_000);
+    await guest.clock.advance(31_000);
     expect(guest.ready()).toMatchObject({ status: 'False', reason: 'NotRunning' });
   });
 
@@ -102,7 +102,7 @@ describe('readiness', () => {
     expect(guest.ready()).toMatchObject({ status: 'False', reason: 'Held' });
     expect(asked).toBe(0);
     guest.setQuiesce({ state: 'idle', unthawed: [] });
-    await guest.clock.advance(11_000);
+    await guest.clock.advance(31_000);
     expect(guest.ready()?.status).toBe('True');
   });
 
@@ -112,12 +112,12 @@ describe('readiness', () => {
     const told = guest.events.pending(0).length;
     const comeToLate = deferred();
     guest.engine.inject({ call: 'containers', effect: comeToLate.promise, times: 1 });
-    await guest.clock.advance(11_000);
+    await guest.clock.advance(31_000);
     guest.setQuiesce({ state: 'held', unthawed: [] });
     comeToLate.resolve();
     await guest.clock.advance(1_000);
     guest.setQuiesce({ state: 'idle', unthawed: [] });
-    await guest.clock.advance(11_000);
+    await guest.clock.advance(31_000);
     expect(guest.events.pending(0).slice(told)).toEqual([]);
   });
 

@@ -29,7 +29,9 @@ export interface ReadinessOptions {
   log: Logger;
 }
 
-const readyRoundMs = 10_000;
+/** Every change of a container is told; what nobody tells is asked no more often than this anyway. */
+const settledRoundMs = 30_000;
+const seldomRoundMs = 10_000;
 const unreadyRoundMs = 1_000;
 /** Changes of containers come in bunches. */
 const leastPauseMs = 200;
@@ -64,11 +66,11 @@ function nextPause(before: number, isChanged: boolean, findings: readonly Findin
     ({ type, status, reason }) =>
       status === 'True' || type === 'IdentityVerified' || type === 'Ready' || aside.has(reason),
   );
-  if (isSettled) return readyRoundMs;
+  if (isSettled) return settledRoundMs;
   // Nothing can be asked of an engine that is away: only whether it is back, which costs next to nothing.
   if (findings.some(({ type, status }) => type === 'EngineReachable' && status !== 'True'))
     return unreadyRoundMs;
-  return isChanged ? unreadyRoundMs : Math.min(readyRoundMs, before * 1.5);
+  return isChanged ? unreadyRoundMs : Math.min(seldomRoundMs, before * 1.5);
 }
 
 /** A look that a hold came into is taken again, unless that hold lasts. */

@@ -1,8 +1,16 @@
-import { agentFrameSchema, controllerFrameSchema, protocolVersion } from '@tacet/protocol';
-import type { AgentFrame, ControllerFrame } from '@tacet/protocol';
+import type { IncomingMessage } from 'node:http';
+import {
+  type AgentFrame,
+  agentFrameSchema,
+  type ControllerFrame,
+  protocolMismatch,
+  protocolsHeader,
+  readControllerFrame,
+  readProtocols,
+  supportedProtocolVersions,
+} from '@tacet/protocol';
 import { deferred, TacetError } from '@tacet/runtime';
 import { type RawData, WebSocket } from 'ws';
-import { z } from 'zod';
 import { connectPinned, type PinnedController } from './pinned-tls.ts';
 
 export interface FrameListener {
@@ -36,14 +44,18 @@ export async function dial(
   const tls = await connectPinned(controller, signal);
   const url = new URL('/agent/v1/session', controller.controllerUrl);
   url.protocol = 'wss:';
-  const socket = new WebSocket(url, [protocolVersion], {
+  const socket = new WebSocket(url, [...supportedProtocolVersions], {
     createConnection: () => tls,
     perMessageDeflate: false,
     maxPayload: maxFrameBytes,
   });
   const closed = deferred<string>();
   let failure: Error | undefined;
-  socket.on('error', (error) => (failure = error));
+  socket.on('error', (error) => (failure ??= error));
+  socket.on('unexpected-response', (_request, response) => {
+    failure = refusal(response);
+    socket.terminate();
+  });
   socket.on('close', (code, reason) =>
     closed.resolve(
       failure?.message ??
@@ -55,6 +67,8 @@ export async function dial(
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     await opened(socket, closed.promise, controller);
+  } catch (error) {
+    throw failure instanceof TacetError ? failure : error;
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
@@ -90,6 +104,15 @@ async function opened(
   });
 }
 
+/** What a controller has answered instead of opening a session. */
+function refusal({ statusCode, headers }: IncomingMessage): Error {
+  const theirs = headers[protocolsHeader];
+  if (typeof theirs !== 'string') return new Error(`Unexpected server response: ${statusCode}`);
+  const controller = readProtocols(theirs);
+  const { message, hint } = protocolMismatch({ controller });
+  return new TacetError(`${message}. ${hint}`, { code: 'unsupported-version', hint });
+}
+
 function receive(data: RawData, isBinary: boolean, listener: FrameListener): void {
   if (isBinary || !Buffer.isBuffer(data)) {
     listener.onInvalid('a binary frame', undefined);
@@ -102,7 +125,7 @@ function receive(data: RawData, isBinary: boolean, listener: FrameListener): voi
     listener.onInvalid('not JSON', undefined);
     return;
   }
-  const frame = controllerFrameSchema.safeParse(received);
-  if (frame.success) listener.onFrame(frame.data);
-  else listener.onInvalid(z.prettifyError(frame.error), received);
+  const read = readControllerFrame(received);
+  if (read.kind === 'frame') listener.onFrame(read.frame);
+  else listener.onInvalid(read.kind === 'newer' ? `newer: ${read.what}` : read.problem, received);
 }

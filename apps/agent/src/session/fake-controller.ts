@@ -74,6 +74,8 @@ export interface FakeController extends AsyncDisposable {
   readonly seen: { connections: number; receivedBytes: number };
   /** The next session that an agent opens, in order. */
   nextSession(): Promise<ControllerSession>;
+  /** Headers of the 400 that whoever wants a session gets, as of a controller that speaks another version. */
+  refusal: Readonly<Record<string, string>> | undefined;
   /** Answers plain requests; 404 unless set. */
   onRequest: (request: IncomingMessage, response: ServerResponse) => void;
 }
@@ -82,7 +84,11 @@ export interface FakeController extends AsyncDisposable {
 export async function fakeController(host = '127.0.0.1'): Promise<FakeController> {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'tacet' }], { keyType: 'ec' });
   const server = createServer({ cert, key });
-  const sockets = new WebSocketServer({ server, handleProtocols: () => protocolVersion });
+  const sockets = new WebSocketServer({
+    server,
+    handleProtocols: () => protocolVersion,
+    verifyClient: (_info, decide) => decide(controller.refusal === undefined, 400, '', controller.refusal),
+  });
   const sessions: ControllerSession[] = [];
   const waiting: Deferred<ControllerSession>[] = [];
   sockets.on('connection', (socket) => {
@@ -104,6 +110,7 @@ export async function fakeController(host = '127.0.0.1'): Promise<FakeController
     url: `https://${host}:${typeof address === 'object' ? address?.port : ''}`,
     fingerprint: new X509Certificate(cert).fingerprint256,
     seen,
+    refusal: undefined,
     onRequest: (_request, response) => void response.writeHead(404).end(),
     async nextSession() {
       const session = sessions.shift();

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { vmidSchema } from '@tacet/protocol';
-import { type Clock, type Logger, TacetError } from '@tacet/runtime';
+import { type Clock, ExclusiveRunner, type Logger, TacetError } from '@tacet/runtime';
 import { z } from 'zod';
 import { VersionedDocument } from '../journal/document.ts';
 
@@ -11,6 +11,8 @@ export const identitySchema = z.object({
   fingerprint: z.string().regex(/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/),
   credential: z.string().min(1),
   vmid: vmidSchema,
+  /** What this copy still has to make anew, so as not to share it with its original. */
+  regenerate: z.array(z.string()).optional(),
 });
 export type Identity = z.infer<typeof identitySchema>;
 
@@ -18,6 +20,7 @@ export type Identity = z.infer<typeof identitySchema>;
 export class IdentityStore {
   readonly path: string;
   readonly #document: VersionedDocument<Identity>;
+  readonly #turns = new ExclusiveRunner();
   #unsaved: Identity | undefined;
 
   constructor(stateDir: string, { log, clock }: { log: Logger; clock: Clock }) {
@@ -49,6 +52,20 @@ export class IdentityStore {
 
   /** The new identity counts from now on, even where it cannot be written (a full disk). */
   async save(identity: Identity): Promise<void> {
+    await this.#turns.run('identity', () => this.#write(identity));
+  }
+
+  /** Takes one thing off the list of what is to be made anew, whatever else has changed meanwhile. */
+  async strike(thing: string): Promise<void> {
+    await this.#turns.run('identity', async () => {
+      const identity = await this.load();
+      if (identity?.regenerate === undefined) return;
+      const left = identity.regenerate.filter((other) => other !== thing);
+      await this.#write({ ...identity, regenerate: left });
+    });
+  }
+
+  async #write(identity: Identity): Promise<void> {
     this.#unsaved = identity;
     await this.#document.write(identity);
     this.#unsaved = undefined;

@@ -15,6 +15,7 @@ export function requestAnswerer(handlers: RequestHandlers): AnswerRequest {
     hold: checked<'hold'>(requestSchemas.hold, handlers.hold),
     renew: checked<'renew'>(requestSchemas.renew, handlers.renew),
     thaw: checked<'thaw'>(requestSchemas.thaw, handlers.thaw),
+    'thaw-now': checked<'thaw-now'>(requestSchemas['thaw-now'], handlers['thaw-now']),
     plan: checked<'plan'>(requestSchemas.plan, handlers.plan),
   };
   return (method, params, signal) => table[method](params, signal);

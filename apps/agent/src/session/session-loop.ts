@@ -1,4 +1,5 @@
 import { backoff, TacetError } from '@tacet/runtime';
+import type { Regeneration } from '../identity/regeneration.ts';
 import type { IdentityHolder } from './identity-state.ts';
 import type { Identity, IdentityStore } from './identity-store.ts';
 import { Session, type SessionContext, type Welcome } from './session.ts';
@@ -6,6 +7,8 @@ import { Session, type SessionContext, type Welcome } from './session.ts';
 export interface SessionLoopOptions extends Omit<SessionContext, 'onIdentity'> {
   identities: IdentityStore;
   identity: IdentityHolder;
+  /** For what this copy shall not share with its original. */
+  regeneration: Pick<Regeneration, 'begin'>;
   random: () => number;
 }
 
@@ -46,7 +49,7 @@ async function load({ identities, identity, log }: SessionLoopOptions): Promise<
 async function runOnce(options: SessionLoopOptions, identity: Identity, signal: AbortSignal): Promise<void> {
   const context: SessionContext = {
     ...options,
-    onIdentity: (answer) => settleIdentity(options, identity, answer),
+    onIdentity: (answer) => settleIdentity(options, identity, answer, signal),
   };
   try {
     await new Session(context, signal).run(identity);
@@ -59,18 +62,23 @@ async function runOnce(options: SessionLoopOptions, identity: Identity, signal: 
 }
 
 async function settleIdentity(
-  { identities, identity: holder, events, log }: SessionLoopOptions,
+  { identities, identity: holder, events, regeneration, log }: SessionLoopOptions,
   identity: Identity,
   answer: Welcome['identity'],
+  signal: AbortSignal,
 ): Promise<void> {
   switch (answer.kind) {
     case 'guest':
       holder.set({ kind: 'verified', vmid: answer.vmid });
+      regeneration.begin(signal);
       return;
     case 'adopted':
       holder.set({ kind: 'verified', vmid: answer.vmid });
       try {
-        await identities.save({ ...identity, vmid: answer.vmid, credential: answer.credential });
+        const { vmid, credential, regenerate } = answer;
+        await identities.save({ ...identity, vmid, credential, regenerate });
+        // Not before: a copy that shows its original's credential is known by what would be another then.
+        regeneration.begin(signal);
       } catch (error) {
         log.error('the new identity counts, but could not be saved', { error });
       }

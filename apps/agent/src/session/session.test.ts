@@ -6,11 +6,13 @@ import { once } from 'node:events';
 import type { GuestStatus } from '@tacet/protocol';
 import { type Clock, ManualClock, silentLogger, systemClock, TacetError, Undo } from '@tacet/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Regeneration } from '../identity/regeneration.ts';
+import type { Regenerators } from '../identity/regenerators.ts';
 import { Listeners } from '../listeners.ts';
 import { EventLog } from './event-log.ts';
 import { type FakeController, fakeController } from './fake-controller.ts';
 import { IdentityHolder } from './identity-state.ts';
-import { type Identity, IdentityStore } from './identity-store.ts';
+import { type Identity, identitySchema, IdentityStore } from './identity-store.ts';
 import { connectPinned } from './pinned-tls.ts';
 import type { AnswerRequest } from './requests.ts';
 import { keepSession } from './session-loop.ts';
@@ -41,7 +43,12 @@ const identityOf = (more: Partial<Identity> = {}): Identity => ({
 
 /** An agent's session part, with everything around it in the test's hands. */
 async function startAgentSession(
-  options: { identity?: Identity | null; clock?: Clock; answer?: AnswerRequest } = {},
+  options: {
+    identity?: Identity | null;
+    clock?: Clock;
+    answer?: AnswerRequest;
+    regenerators?: Regenerators;
+  } = {},
 ) {
   const clock = options.clock ?? systemClock;
   const identities = new IdentityStore(stateDir, { log: silentLogger, clock });
@@ -49,6 +56,8 @@ async function startAgentSession(
   if (saved) await identities.save(saved);
   const identity = new IdentityHolder();
   const events = new EventLog({ clock, log: silentLogger });
+  const { regenerators } = options;
+  const regeneration = new Regeneration({ identities, regenerators, events, clock, log: silentLogger });
   const changed = new Listeners();
   const status: GuestStatus = { quiesceState: 'idle', generation: 0, conditions: [], services: [] };
   const stop = new AbortController();
@@ -64,6 +73,7 @@ async function startAgentSession(
       log: silentLogger,
       identities,
       identity,
+      regeneration,
       random: () => 0.01,
     },
     stop.signal,
@@ -71,6 +81,7 @@ async function startAgentSession(
   undo.defer(async () => {
     stop.abort();
     await loop;
+    await regeneration.settled();
   });
   return { identity, identities, events, status, changed };
 }
@@ -267,6 +278,72 @@ describe('an identity', () => {
     first.socket.terminate();
     const second = await controller.nextSession();
     expect(await second.frame('hello')).toMatchObject({ credential: 'a-new-one' });
+  });
+
+  it('that was adopted makes anew what it shall not share, once, when its credential is written down', async () => {
+    const made: string[] = [];
+    const make = (thing: string) => async () => {
+      const { credential } = identitySchema.parse(JSON.parse(await readFile(agent.identities.path, 'utf8')));
+      made.push(`${thing} of ${credential}`);
+      if (thing === 'ssh-host-keys') throw new TacetError('no ssh-keygen', { code: 'not-found' });
+      const changes = [{ name: thing, before: 'old', after: 'new' }];
+      return { kind: 'changed' as const, changes, takesEffect: 'at once' };
+    };
+    const agent = await startAgentSession({
+      regenerators: {
+        'machine-id': make('machine-id'),
+        'ssh-host-keys': make('ssh-host-keys'),
+        'engine-id': make('engine-id'),
+      },
+    });
+    const first = await controller.nextSession();
+    const regenerate = ['ssh-host-keys', 'machine-id', 'colour'];
+    await first.welcome({ identity: { kind: 'adopted', vmid: 201, credential: 'its-own', regenerate } });
+    const events = [];
+    for (const thing of regenerate) {
+      const { event } = await first.frame('event', (frame) => frame.event.data['thing'] === thing);
+      events.push([event.type, event.message]);
+    }
+    expect(events).toEqual([
+      [
+        'identity.kept',
+        expect.stringMatching(/^ssh-host-keys is the one of the original still: no ssh-keygen/),
+      ],
+      [
+        'identity.regenerated',
+        expect.stringMatching(/^machine-id is this guest’s own: machine-id was old, is new/),
+      ],
+      ['identity.kept', expect.stringMatching(/^colour .* cannot make colour anew/)],
+    ]);
+    await until(() => made.length === 2);
+    first.socket.terminate();
+    await (await controller.nextSession()).welcome({ identity: { kind: 'guest', vmid: 201 } });
+    await until(() => agent.identity.state.kind === 'verified');
+    expect(made).toEqual(['ssh-host-keys of its-own', 'machine-id of its-own']);
+    await expect
+      .poll(async () => JSON.parse(await readFile(agent.identities.path, 'utf8')).regenerate)
+      .toEqual([]);
+  });
+
+  it('that its agent died over goes on with what is left, and only as the guest that it is', async () => {
+    let made = 0;
+    const never = async (): Promise<never> => {
+      made += 1;
+      throw new TacetError('no', { code: 'internal' });
+    };
+    const agent = await startAgentSession({
+      identity: identityOf({ regenerate: ['machine-id'] }),
+      regenerators: { 'machine-id': never, 'ssh-host-keys': never, 'engine-id': never },
+    });
+    const copy = await controller.nextSession();
+    await copy.welcome({ identity: { kind: 'quarantined', reason: 'nobody ordered this copy' } });
+    await until(() => agent.identity.state.kind === 'quarantined');
+    expect(made).toBe(0);
+    copy.socket.terminate();
+    const session = await controller.nextSession();
+    await session.welcome({ identity: { kind: 'guest', vmid: 101 } });
+    await session.frame('event', ({ event }) => event.type === 'identity.kept');
+    expect(made).toBe(1);
   });
 
   it('that is quarantined carries out no request, and may be adopted later in the same session', async () => {

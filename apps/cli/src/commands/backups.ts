@@ -1,4 +1,11 @@
-import { type Backup, backupListSchema, type Operation, operationSchema } from '@tacet/protocol';
+import {
+  type Backup,
+  backupListSchema,
+  type Operation,
+  operationSchema,
+  startBackupSchema,
+} from '@tacet/protocol';
+import { requireValid } from '../arguments.ts';
 import { type Context, printJson } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { followOperation, requireSuccess } from '../follow-operation.ts';
@@ -16,6 +23,7 @@ export async function backUp(vmid: number, options: BackupOptions, context: Cont
   const { api, signal } = context;
   const { failClosed = false, ...how } = options;
   const body = { ...how, ...(failClosed && { whenNotQuiesced: 'fail-closed' }) };
+  requireValid(startBackupSchema, body, 'this backup');
   const started = await api.post(operationSchema, `/guests/${vmid}/backups`, body, signal);
   return await reportBackup(await followOperation(started, context), context);
 }

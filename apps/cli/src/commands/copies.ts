@@ -1,17 +1,25 @@
-import { guestSchema } from '@tacet/protocol';
+import { guestSchema, type Regenerable, regeneratedOnAdoption } from '@tacet/protocol';
 import { type Context, printJson } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 
-export async function adoptCopy(
-  id: string,
-  options: { readonly vmid?: number },
-  context: Context,
-): Promise<ExitCode> {
+export interface AdoptOptions {
+  readonly vmid?: number;
+  /** What most copies need when undefined. */
+  readonly regenerate?: readonly Regenerable[];
+}
+
+export async function adoptCopy(id: string, options: AdoptOptions, context: Context): Promise<ExitCode> {
   const path = `/guests/${encodeURIComponent(id)}/adoption`;
   const guest = await context.api.post(guestSchema, path, options, context.signal);
   if (context.json) printJson(context, guest);
-  else
+  else {
     context.print(`Guest ${guest.vmid} is a guest of its own. It comes back by itself for its credential.`);
+    const { regenerate = regeneratedOnAdoption } = options;
+    if (regenerate.length > 0)
+      context.print(
+        `Then it makes anew: ${regenerate.join(', ')}. What came of it: tacet events --vmid ${guest.vmid}`,
+      );
+  }
   return exitCodes.ok;
 }
 

@@ -6,6 +6,7 @@ import { dateTimeOf } from '../print/moment.ts';
 import { table } from '../print/table.ts';
 import { reportBackup } from './backups.ts';
 import { reportDrill } from './drill.ts';
+import { reportRehearsal } from './rehearsal.ts';
 import { reportRestore } from './restore.ts';
 import { reportRollback, reportSnapshot } from './snapshots.ts';
 
@@ -25,6 +26,8 @@ export async function showOperation(id: string, context: Context): Promise<ExitC
       return reportRollback(operation, context);
     case 'drill':
       return reportDrill(operation, context);
+    case 'rehearsal':
+      return reportRehearsal(operation, context);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { usage } from '../cli-error.ts';
 import type { LocalContext } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import {
@@ -8,7 +9,6 @@ import {
   type ProvisionOptions,
   requestFrom,
   storages,
-  usage,
   userId,
   vmids,
   wishedUnseen,
@@ -47,6 +47,10 @@ export function pveCommands(
       storages,
     )
     .option('--bridge <bridges>', 'vmbr0, or zone/vnet (default: those of the guests)', bridges)
+    .option(
+      '--in-place',
+      'the operator’s token may stop and start these guests too: restores in place, rollbacks',
+    )
     .option('--user <user>', 'who the tokens belong to', userId, 'tacet@pve')
     .option(
       '--node <name>',

@@ -1,12 +1,13 @@
 import {
   type Operation,
   operationSchema,
+  type Regenerable,
   type RestoreNetwork,
   restoreNetworkSchema,
   type StartRestore,
 } from '@tacet/protocol';
 import { InvalidArgumentError } from 'commander';
-import { CliError } from '../cli-error.ts';
+import { usage } from '../cli-error.ts';
 import { type Context, printJson } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { followOperation, requireSuccess } from '../follow-operation.ts';
@@ -21,6 +22,7 @@ export interface RestoreOptions {
   readonly node?: string;
   readonly backup?: string;
   readonly storage?: string;
+  readonly regenerate?: readonly Regenerable[];
 }
 
 export async function restore(vmid: number, options: RestoreOptions, context: Context): Promise<ExitCode> {
@@ -63,10 +65,23 @@ function requestOf(vmid: number, options: RestoreOptions): StartRestore {
       `tacet restore ${vmid} --to 201`,
     );
   }
+  if (to === vmid) {
+    throw usage(
+      `--to ${vmid} is the guest itself`,
+      `tacet restore ${vmid} --in-place, or the VMID of a copy.`,
+    );
+  }
   if (!inPlace && !safetyBackup) {
     throw usage(
       '--no-safety-backup is for --in-place: a copy replaces nothing',
       `tacet restore ${vmid} --to ${to}`,
+    );
+  }
+  const { regenerate } = options;
+  if (inPlace && regenerate !== undefined) {
+    throw usage(
+      '--regenerate is for a copy: in place there is nobody to share with',
+      `tacet restore ${vmid} --in-place`,
     );
   }
   let { network } = options;
@@ -83,9 +98,6 @@ function requestOf(vmid: number, options: RestoreOptions): StartRestore {
     ...(backupId !== undefined && { backupId }),
     ...(storage !== undefined && { storage }),
     ...(node !== undefined && { node }),
+    ...(regenerate !== undefined && { regenerate: [...regenerate] }),
   };
-}
-
-function usage(message: string, hint: string): CliError {
-  return new CliError(message, exitCodes.usage, { code: 'invalid-input', hint });
 }

@@ -1,15 +1,19 @@
-import { readFile } from 'node:fs/promises';
 import {
   scheduleListSchema,
   schedulePreviewSchema,
   scheduleRunListSchema,
+  scheduleSchema,
   scheduleViewSchema,
   startedRunsSchema,
 } from '@tacet/protocol';
-import { CliError } from '../cli-error.ts';
+import { requireValid } from '../arguments.ts';
+import { usage } from '../cli-error.ts';
 import { type Context, printJson } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { readJsonObject } from '../json-file.ts';
 import { previewLines, runTable, scheduleLines, scheduleTable } from '../print/schedule.ts';
+
+const hint = 'docs/reference/schedules.md shows one.';
 
 export async function listSchedules(context: Context): Promise<ExitCode> {
   const list = await context.api.get(scheduleListSchema, '/schedules', context.signal);
@@ -30,7 +34,14 @@ export async function showSchedule(name: string, count: number, context: Context
 /** The name may be left out of the file; one that differs is a mistake. */
 export async function setSchedule(name: string, file: string, context: Context): Promise<ExitCode> {
   const { api, signal } = context;
-  const body = { name, ...(await readJsonObject(file)) };
+  const body = { name, ...(await readJsonObject(file, 'a schedule', hint)) };
+  const schedule = requireValid(scheduleSchema, body, `the schedule in ${file}`);
+  if (schedule.name !== name) {
+    throw usage(
+      `this is the schedule "${schedule.name}", not "${name}"`,
+      'A schedule cannot be renamed: set it under its new name, and delete the old one.',
+    );
+  }
   const view = await api.put(scheduleViewSchema, pathOf(name), body, signal);
   if (context.json) {
     printJson(context, view);
@@ -43,7 +54,7 @@ export async function setSchedule(name: string, file: string, context: Context):
 
 export async function deleteSchedule(name: string, context: Context): Promise<ExitCode> {
   await context.api.delete(pathOf(name), context.signal);
-  context.note(`The schedule ${name} is gone. Backups that are under way go on.`);
+  context.note(`The schedule ${name} is gone. What is under way goes on.`);
   return exitCodes.ok;
 }
 
@@ -77,20 +88,4 @@ export async function previewSchedule(name: string, context: Context): Promise<E
 
 function pathOf(name: string): string {
   return `/schedules/${encodeURIComponent(name)}`;
-}
-
-async function readJsonObject(file: string): Promise<object> {
-  const hint = 'docs/reference/schedules.md shows one.';
-  let value: unknown;
-  try {
-    value = JSON.parse(await readFile(file, 'utf8'));
-  } catch (cause) {
-    throw new CliError(`cannot read a schedule from ${file}`, exitCodes.usage, {
-      code: 'invalid-input',
-      hint,
-      cause,
-    });
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  throw new CliError(`${file} holds no schedule`, exitCodes.usage, { code: 'invalid-input', hint });
 }

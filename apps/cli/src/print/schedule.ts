@@ -2,15 +2,18 @@ import type { GuestSelector, Schedule, SchedulePreview, ScheduleRun, ScheduleVie
 import { dateTimeOf, durationOf } from './moment.ts';
 import { plural, table } from './table.ts';
 
+type PreviewedDrill = NonNullable<SchedulePreview['guests'][number]['drill']>;
+
 export function scheduleTable(schedules: readonly ScheduleView[]): string[] {
   if (schedules.length === 0) return ['No schedule yet. Make one: tacet schedule set NAME --file FILE'];
   const rows = schedules.map((view) => [
     view.schedule.name,
     nextOf(view),
     view.started === 0 && view.queued === 0 ? '-' : `${view.started}, ${view.queued} wait`,
+    view.schedule.action,
     view.when,
   ]);
-  return table(['name', 'next', 'running', 'when'], rows);
+  return table(['name', 'next', 'running', 'what', 'when'], rows);
 }
 
 export function scheduleLines(view: ScheduleView): string[] {
@@ -22,7 +25,7 @@ export function scheduleLines(view: ScheduleView): string[] {
     `When      ${when}${spread}`,
     `Next      ${nextOf(view)}`,
     `Guests    ${selectorOf(schedule.guests)}`,
-    `Backups   ${howOf(schedule)}`,
+    schedule.action === 'drill' ? `Drills    ${drillsOf(schedule)}` : `Backups   ${howOf(schedule)}`,
     `Limits    ${limitsOf(schedule)}`,
     `Missed    ${schedule.missed === 'skip' ? 'what was due while the controller was down is left out' : 'made up for once, for each guest'}`,
   ];
@@ -41,7 +44,7 @@ export function runTable(runs: readonly ScheduleRun[]): string[] {
   return table(['vmid', 'due', '', 'state', 'verdict', ''], rows);
 }
 
-export function previewLines({ when, events, guests, unmatched }: SchedulePreview): string[] {
+export function previewLines({ action, when, events, guests, unmatched }: SchedulePreview): string[] {
   const lines = [when, ...events.map((at) => `  ${dateTimeOf(at)}`), ''];
   if (events.length === 0) lines.push('It happens no more.', '');
   const rows = guests.map((guest) => [
@@ -51,15 +54,28 @@ export function previewLines({ when, events, guests, unmatched }: SchedulePrevie
     guest.storage,
     guest.nextAt === null ? '-' : dateTimeOf(guest.nextAt),
     guest.because.join(', '),
-    guest.notHeldBecause === null ? '' : `not held: ${guest.notHeldBecause}`,
+    guest.drill !== null
+      ? lastDrillOf(guest.drill)
+      : guest.notHeldBecause === null
+        ? ''
+        : `not held: ${guest.notHeldBecause}`,
   ]);
   lines.push(
     ...(rows.length === 0
-      ? ['NOBODY is backed up: no guest that can be seen is selected.']
+      ? [`NOBODY is ${action === 'drill' ? 'drilled' : 'backed up'}: no guest that can be seen is selected.`]
       : table(['vmid', 'name', 'node', 'storage', 'next', 'because of', ''], rows)),
   );
   if (unmatched.length > 0) lines.push('', `NOBODY matches ${unmatched.join(', ')}`);
   return lines;
+}
+
+function lastDrillOf({ backupAt, drilledAt, outcome }: PreviewedDrill): string {
+  const backup = backupAt === null ? 'no backup to drill' : `backup of ${dateTimeOf(backupAt)}`;
+  return `${backup}, ${drilledAt === null ? 'never drilled' : `${outcome} ${dateTimeOf(drilledAt)}`}`;
+}
+
+function drillsOf({ perRun = 1 }: Schedule): string {
+  return `of the newest backup of ${plural(perRun, 'guest')} each time, those first whose last drill is oldest`;
 }
 
 function nextOf({ schedule, nextAt }: ScheduleView): string {

@@ -9,7 +9,7 @@ const wish = wishFor({
   secrets: '/etc/tacet',
   guests: [101],
   storages: ['local'],
-  restore: { targets: [201], storages: [], bridges: ['vmbr0'] },
+  restore: { targets: [201], storages: [], bridges: ['vmbr0'], inPlace: false },
 });
 const [guest, operator] = wish.tokens;
 const held = (holderId: string, path: string, role: string) =>

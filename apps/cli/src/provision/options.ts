@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { vmidSchema } from '@tacet/protocol';
 import type { Trust } from '@tacet/proxmox';
 import { InvalidArgumentError } from 'commander';
-import { CliError } from '../cli-error.ts';
+import { CliError, usage } from '../cli-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Login, Request, RestoreRequest } from './request.ts';
 import { type RestoreInput, type Wish, wishFor } from './wish.ts';
@@ -21,6 +21,7 @@ export interface ProvisionOptions {
   readonly target?: readonly number[];
   readonly targetStorage?: readonly string[];
   readonly bridge?: readonly string[];
+  readonly inPlace?: boolean;
   readonly node?: string;
   readonly secrets: string;
   readonly keyFile?: string;
@@ -67,13 +68,24 @@ export function requestFrom(options: ProvisionOptions): Request {
 }
 
 function restoreFrom(
-  { restore = false, target: targets = [], targetStorage: storages, bridge: bridges }: ProvisionOptions,
+  options: ProvisionOptions,
   guests: readonly number[],
   mode: Request['mode'],
 ): RestoreRequest | undefined {
+  const {
+    restore = false,
+    target: targets = [],
+    targetStorage: storages,
+    bridge: bridges,
+    inPlace,
+  } = options;
   if (!restore) {
-    if (targets.length === 0 && storages === undefined && bridges === undefined) return undefined;
-    throw usage('--target, --target-storage and --bridge are for the restore token', 'Ask for it: --restore');
+    if (targets.length === 0 && storages === undefined && bridges === undefined && inPlace === undefined)
+      return undefined;
+    throw usage(
+      '--target, --target-storage, --bridge and --in-place are for the restore token',
+      'Ask for it: --restore',
+    );
   }
   if (mode !== 'revoke' && targets.length === 0) {
     throw usage('--restore needs the VMIDs of copies', 'Keep some free for them: --target 201-209');
@@ -85,7 +97,7 @@ function restoreFrom(
       'Name VMIDs that are free.',
     );
   }
-  return { targets, storages, bridges };
+  return { targets, storages, bridges, inPlace: inPlace === true };
 }
 
 /** @throws CliError unless it is said which node, and how it proves to be that */
@@ -110,8 +122,8 @@ export function wishedUnseen(request: Request): Wish {
   return wishFor({ ...request, restore: request.restore && knownRestore(request.restore) });
 }
 
-function knownRestore({ targets, storages, bridges }: RestoreRequest): RestoreInput {
-  if (storages !== undefined && bridges !== undefined) return { targets, storages, bridges };
+function knownRestore({ storages, bridges, ...rest }: RestoreRequest): RestoreInput {
+  if (storages !== undefined && bridges !== undefined) return { ...rest, storages, bridges };
   const missing = storages === undefined ? '--target-storage' : '--bridge';
   throw usage(
     `--print with --restore needs ${missing}`,
@@ -168,11 +180,4 @@ export function userId(text: string): string {
 export function nodeName(text: string): string {
   if (/^[A-Za-z0-9][\w.-]*$/.test(text)) return text;
   throw new InvalidArgumentError('A node has letters, digits, dots and dashes.');
-}
-
-export function usage(message: string, hint?: string): CliError {
-  return new CliError(message, exitCodes.usage, {
-    code: 'invalid-input',
-    ...(hint !== undefined && { hint }),
-  });
 }

@@ -19,7 +19,7 @@ const wish = (more: Partial<WishInput> = {}): Wish =>
     ...more,
   });
 
-const RESTORE = { targets: [201, 202], storages: ['tank'], bridges: ['vmbr0', 'zone/vnet'] };
+const RESTORE = { targets: [201, 202], storages: ['tank'], bridges: ['vmbr0', 'zone/vnet'], inPlace: false };
 
 const all = (wished: Wish): Set<string> => new Set(wished.tokens.map(({ tokenId }) => tokenId));
 
@@ -133,6 +133,15 @@ describe('a plan for an empty node', () => {
     expect(wished.roles.filter(({ privileges }) => privileges.includes('VM.Allocate'))).toEqual([
       expect.objectContaining({ role: 'TacetRestoreTarget' }),
     ]);
+  });
+
+  it('lets the restore token stop and start the guests themselves only where that was asked for', () => {
+    const [before, asked] = [false, true].map((inPlace) => wish({ restore: { ...RESTORE, inPlace } }));
+    expect(words(plan(granted(before!), asked!))).toEqual([
+      'make role TacetPower: VM.Audit VM.PowerMgmt',
+      'grant TacetPower on /vms/101 to tacet@pve and tacet@pve!restore',
+    ]);
+    expect(plan(granted(asked!), before!)).toMatchObject({ steps: [], obstacles: [] });
   });
 });
 

@@ -85,7 +85,12 @@ async function grant(request: Request, client: ProxmoxClient, login: Login, deps
 
 async function revoke(request: Request, client: ProxmoxClient, deps: Deps): Promise<Outcome> {
   // The token is named by its purpose; what it may do is of no interest any more.
-  const restore: RestoreInput | undefined = request.restore && { targets: [], storages: [], bridges: [] };
+  const restore: RestoreInput | undefined = request.restore && {
+    targets: [],
+    storages: [],
+    bridges: [],
+    inPlace: false,
+  };
   const wish = wishFor({ ...request, restore });
   const stored = new Set<string>();
   for (const { tokenId, secretFile } of wish.tokens) {

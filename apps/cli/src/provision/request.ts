@@ -20,6 +20,7 @@ export interface RestoreRequest {
   readonly targets: readonly number[];
   readonly storages: readonly string[] | undefined;
   readonly bridges: readonly string[] | undefined;
+  readonly inPlace: boolean;
 }
 
 export interface Login {

@@ -50,15 +50,15 @@ function requireContainer(all: readonly GuestResource[], vmid: number): GuestRes
 
 async function complete(
   client: ProxmoxClient,
-  { targets, storages, bridges }: RestoreRequest,
+  { storages, bridges, ...rest }: RestoreRequest,
   guests: readonly GuestResource[],
   signal: AbortSignal,
 ): Promise<RestoreInput> {
-  if (storages !== undefined && bridges !== undefined) return { targets, storages, bridges };
+  if (storages !== undefined && bridges !== undefined) return { ...rest, storages, bridges };
   const configs: LxcConfig[] = [];
   for (const guest of guests) configs.push(await client.lxc.config(guest, { signal }));
   return {
-    targets,
+    ...rest,
     storages: storages ?? distinct(configs.flatMap(storagesOf)),
     bridges: bridges ?? distinct(configs.flatMap(bridgesOf)),
   };

@@ -6,6 +6,8 @@ import { exitCodes } from '../exit-codes.ts';
 
 /** Who types secrets, or a pipe that brings them, one a line. */
 export interface Terminal {
+  /** Somebody types. A pipe when left out. */
+  readonly isTyped?: boolean;
   /** What is typed is not shown. @throws CliError when nothing comes */
   askSecret(question: string, signal: AbortSignal): Promise<string>;
   /** Lets go of the input; without this a pipe that stays open would keep the process alive. */
@@ -31,6 +33,7 @@ export function processTerminal(
   interrupted.catch(() => undefined); // of interest only while something is asked
 
   return {
+    isTyped: isTerminal,
     async askSecret(question, signal) {
       if (isTerminal) prompt(question);
       const answer = Promise.race([reader.next(), interrupted]);

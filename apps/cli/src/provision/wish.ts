@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { guestRole, restoreRole, type RoleWish, targetRole } from '@tacet/proxmox';
+import { guestRole, powerRole, restoreRole, type RoleWish, targetRole } from '@tacet/proxmox';
 
 export interface WishedGrant {
   readonly path: string;
@@ -44,6 +44,8 @@ export interface RestoreInput {
   readonly storages: readonly string[];
   /** `vmbr0`, or `zone/vnet` for a network of the SDN. */
   readonly bridges: readonly string[];
+  /** Whether the guests themselves may be replaced and set back. */
+  readonly inPlace: boolean;
 }
 
 export const restoreTokenId = 'restore';
@@ -81,9 +83,14 @@ export function wishFor(input: WishInput): Wish {
     vmid: undefined,
     comment: 'Tacet: restores',
     secretFile: secretFileOf(input, restoreTokenId),
-    grants: [...on(restoreRole, used), ...on(targetRole, restore.targets.map(vmPath))],
+    grants: [
+      ...on(restoreRole, used),
+      ...on(targetRole, restore.targets.map(vmPath)),
+      ...(restore.inPlace ? on(powerRole, guests.map(vmPath)) : []),
+    ],
   };
-  return { userId, roles: [...roles, restoreRole, targetRole], tokens: [...tokens, operator] };
+  const operatorRoles = [restoreRole, targetRole, ...(restore.inPlace ? [powerRole] : [])];
+  return { userId, roles: [...roles, ...operatorRoles], tokens: [...tokens, operator] };
 }
 
 function on({ role }: RoleWish, paths: readonly string[]): WishedGrant[] {

@@ -81,15 +81,21 @@ export class Access implements AsyncDisposable {
 
   /** @throws Failure `unauthorized`; TooManyRequests */
   async logIn(name: string, password: string, address: string): Promise<NewLogin> {
-    const { store, clock, limits } = this.#options;
+    const { store } = this.#options;
     await this.#passwords.check(name, password, address);
     const account = await store.accounts.get(name);
     if (account === undefined) throw new Failure('unauthorized', 'the account was removed just now');
+    return await this.logInAs(name, account.role);
+  }
+
+  /** Of an account whose it is has been proven already. */
+  async logInAs(name: string, role: Role): Promise<NewLogin> {
+    const { store, clock, limits } = this.#options;
     const now = clock.now();
     const ended = { createdAt: now - limits.loginMaxMs, usedAt: now - limits.loginIdleMs };
     await this.#note(store.logins.removeOlder(ended));
     await this.#note(store.accounts.loggedIn(name, now));
-    return await this.#newLogin(name, account.role);
+    return await this.#newLogin(name, role);
   }
 
   async logOut({ secretHash }: Principal): Promise<void> {

@@ -1,5 +1,6 @@
 import { type Backup, problemSchema } from '@tacet/protocol';
 import { silentLogger, systemClock } from '@tacet/runtime';
+import { KeyRing } from '@tacet/runtime/sealing';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Access } from '../access/access.ts';
@@ -10,7 +11,10 @@ import { Copies } from '../gateway/copies.ts';
 import { Enrolment } from '../gateway/enrolment.ts';
 import { Roster } from '../gateway/roster.ts';
 import { Operations } from '../jobs/operations.ts';
+import { thawNow } from '../jobs/thaw-now.ts';
 import { Metrics } from '../metrics/metrics.ts';
+import { notificationConfigSchema } from '../notifications/config.ts';
+import { NotificationDesk } from '../notifications/notification-desk.ts';
 import { hashSecret } from '../secrets.ts';
 import { ScheduleDesk } from '../schedules/schedule-desk.ts';
 import { openStore, type Store } from '../store/open-store.ts';
@@ -87,7 +91,22 @@ describe('the HTTP API', () => {
       enrolment,
       copies: new Copies({ store, events, clock, roster, exclusively: (work) => work() }),
       operations,
+      thawNow: (vmid) => thawNow(vmid, { agents, leaseMs: 5_000 }, new AbortController().signal),
       schedules,
+      notifications: await NotificationDesk.open({
+        store,
+        events,
+        roster,
+        isBusy: (vmid) => operations.isBusy(vmid),
+        keys: KeyRing.create(),
+        config: notificationConfigSchema.parse({}),
+        version: '0.1.0',
+        origin: () => 'https://127.0.0.1:1',
+        clock,
+        log,
+        random: () => 0,
+        onAttempt: () => undefined,
+      }),
       doctor: new Doctor({
         nodes: [],
         guests: () => store.guests.list(),
@@ -99,6 +118,7 @@ describe('the HTTP API', () => {
         clock,
         log,
       }),
+      installation: { settings: [], nodes: async () => [] },
       simulation: { nodes: ['pve1'], isSimulated: () => true },
       log,
       signal: new AbortController().signal,

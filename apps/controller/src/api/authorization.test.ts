@@ -47,12 +47,16 @@ const forAll = [
   'GET /api/v1/setup',
   'POST /api/v1/setup',
   'POST /api/v1/session',
+  'GET /api/v1/session/oidc',
+  'GET /api/v1/session/oidc/callback',
   'POST /api/v1/agents/enroll',
 ];
 
 function rolesThatFit(route: string): (Role | 'nobody' | undefined)[] {
   if (forAll.includes(route)) return ['nobody'];
   if (/ \/api\/v1\/(?:accounts|tokens|audit)\b/.test(route)) return ['admin'];
+  if (/^(?:PUT|DELETE) \/api\/v1\/notifications\b/.test(route)) return ['admin'];
+  if (route === 'GET /api/v1/settings') return ['operator'];
   if (route.includes(' /api/v1/session')) return ['viewer'];
   return route.startsWith('GET ') ? ['viewer'] : ['operator', 'admin'];
 }

@@ -1,6 +1,8 @@
 import type { BlockList } from 'node:net';
+import type { NodeView, Setting, ThawResult } from '@tacet/protocol';
 import type { Clock, Logger } from '@tacet/runtime';
 import type { Access } from '../access/access.ts';
+import type { OidcDoor } from '../access/oidc-door.ts';
 import type { Doctor } from '../doctor/doctor.ts';
 import type { EventLog } from '../event-log.ts';
 import type { Copies } from '../gateway/copies.ts';
@@ -9,11 +11,14 @@ import type { Roster } from '../gateway/roster.ts';
 import type { Operations } from '../jobs/operations.ts';
 import type { ScheduleDesk } from '../schedules/schedule-desk.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { NotificationDesk } from '../notifications/notification-desk.ts';
 import type { Store } from '../store/open-store.ts';
 
 /** What the routes stand on. */
 export interface ApiDeps {
   readonly access: Access;
+  /** Undefined where no OpenID provider is configured. */
+  readonly oidc?: OidcDoor | undefined;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly web: Web;
@@ -24,12 +29,22 @@ export interface ApiDeps {
   readonly enrolment: Enrolment;
   readonly copies: Copies;
   readonly operations: Operations;
+  /** Ends whatever is held in a guest. @throws Failure */
+  readonly thawNow: (vmid: number) => Promise<ThawResult>;
   readonly schedules: ScheduleDesk;
+  readonly notifications: NotificationDesk;
   readonly doctor: Doctor;
   readonly simulation: Simulation;
+  readonly installation: Installation;
   readonly log: Logger;
   /** Aborts when the controller stops. */
   readonly signal: AbortSignal;
+}
+
+/** How this controller is set up. */
+export interface Installation {
+  readonly settings: readonly Setting[];
+  nodes(signal: AbortSignal): Promise<NodeView[]>;
 }
 
 /** Which of what is shown is not real. */

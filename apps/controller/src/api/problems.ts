@@ -18,6 +18,7 @@ const statuses: Record<ErrorCode, ContentfulStatusCode> = {
   'operation-mismatch': 409,
   'wrong-state': 409,
   'lease-expired': 409,
+  cancelled: 409,
   'unsupported-version': 426,
   'prepare-failed': 502,
   'hold-failed': 502,

@@ -59,6 +59,20 @@ describe('a copy of guest 101 that this controller ordered as guest 201', () => 
 
   const copy = fakeIncarnation(201, 'bc:24:11:00:00:02');
 
+  it('is told what to make anew, each time that it is given a credential, and nothing unless that was ordered', async () => {
+    const regenerate = ['ssh-host-keys', 'engine-id'] as const;
+    const target = { id: 'told', operationId: 'op', sourceVmid: 101, targetVmid: 202 };
+    await store.restoreOrders.create({ ...target, regenerate }, clock.now(), clock.now() + 1_000);
+    for (const [vmid, told] of [
+      [202, regenerate],
+      [202, regenerate],
+      [201, []],
+    ] as const) {
+      const { welcome } = await hello('own', fakeIncarnation(vmid, 'bc:24:11:00:00:04'));
+      expect(welcome).toMatchObject({ kind: 'adopted', vmid, regenerate: told });
+    }
+  });
+
   it('becomes a guest of its own, with a credential of its own', async () => {
     const adopted = await hello('own', copy);
     expect(adopted).toMatchObject({ vmid: 201, welcome: { kind: 'adopted' } });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { AgentFrame, ControllerFrame } from '@tacet/protocol';
+import type { AgentFrame, ControllerFrame, Regenerable } from '@tacet/protocol';
 import type { Clock, Logger } from '@tacet/runtime';
 import type { EventLog } from '../event-log.ts';
 import { Failure } from '../failure.ts';
@@ -87,9 +87,10 @@ export class Admission {
   async #adopt(hello: Hello, order: RestoreOrder): Promise<Admitted> {
     const { guests, restoreOrders } = this.#store;
     const vmid = order.targetVmid;
-    if (order.guestId !== null) return await this.#grant(hello, order.guestId, vmid);
+    const { regenerate } = order;
+    if (order.guestId !== null) return await this.#grant(hello, order.guestId, vmid, regenerate);
     const credential = newSecret();
-    const welcome = { kind: 'adopted', vmid, credential } as const;
+    const welcome: WelcomeIdentity = { kind: 'adopted', vmid, credential, regenerate: [...regenerate] };
     const guestId = randomUUID();
     const now = this.#clock.now();
     const credentialHash = hashSecret(credential);
@@ -106,11 +107,16 @@ export class Admission {
   }
 
   /** A new credential for an adopted copy. If it was given one before it never came back with it: lost on the way. */
-  async #grant(hello: Hello, guestId: string, vmid: number): Promise<Admitted> {
+  async #grant(
+    hello: Hello,
+    guestId: string,
+    vmid: number,
+    regenerate: readonly Regenerable[],
+  ): Promise<Admitted> {
     const credential = newSecret();
     await this.#store.guests.replaceCredential(guestId, hashSecret(credential));
     await this.#saw(guestId, hello);
-    const welcome = { kind: 'adopted', vmid, credential } as const;
+    const welcome: WelcomeIdentity = { kind: 'adopted', vmid, credential, regenerate: [...regenerate] };
     return { guestId, vmid, welcome, displaced: [], holder: guestId };
   }
 
@@ -119,7 +125,7 @@ export class Admission {
     const copy = { originId: owner.id, vmid, copyKey: copyKeyOf(hello.incarnation) };
     const adopted = await this.#store.guests.adopted(copy);
     if (adopted !== undefined && adopted.vmid !== null) {
-      return await this.#grant(hello, adopted.id, adopted.vmid);
+      return await this.#grant(hello, adopted.id, adopted.vmid, adopted.regenerate);
     }
     if (await this.#store.dismissedCopies.has(owner.id, dismissalOf(copy))) {
       throw new Failure('unauthorized', `this copy of guest ${owner.vmid} was dismissed`, {

@@ -1,8 +1,8 @@
 import {
   type AgentFrame,
-  agentFrameSchema,
   type ControllerFrame,
   controllerFrameSchema,
+  readAgentFrame,
   type RequestMethod,
   type RequestParams,
   type RequestResult,
@@ -115,6 +115,12 @@ export class AgentSession {
     if (this.ended.aborted) return;
     this.#lastFrameMs = this.#options.clock.monotonicMs();
     const frame = parseAgentFrame(data, isBinary);
+    if (frame instanceof NewerFrame) {
+      this.#options.log.debug('a newer agent has said more than this controller knows', {
+        what: frame.message,
+      });
+      return;
+    }
     if (frame instanceof Error) {
       this.close(closeCodes.policy, `not a frame of this protocol: ${frame.message}`);
       return;
@@ -179,6 +185,9 @@ function closeReason(reason: string): string {
   return Buffer.from(reason).subarray(0, 120).toString();
 }
 
+/** Of a later minor version, which this one leaves out. */
+class NewerFrame extends Error {}
+
 /** The frame, or an Error that says what is wrong with it. */
 export function parseAgentFrame(data: RawData, isBinary: boolean): AgentFrame | Error {
   if (isBinary) return new Error('a binary frame');
@@ -189,6 +198,13 @@ export function parseAgentFrame(data: RawData, isBinary: boolean): AgentFrame | 
   } catch (error) {
     return error instanceof Error ? error : new Error('no JSON');
   }
-  const parsed = agentFrameSchema.safeParse(json);
-  return parsed.success ? parsed.data : new Error(z.prettifyError(parsed.error));
+  const read = readAgentFrame(json);
+  switch (read.kind) {
+    case 'frame':
+      return read.frame;
+    case 'newer':
+      return new NewerFrame(read.what);
+    case 'invalid':
+      return new Error(read.problem);
+  }
 }

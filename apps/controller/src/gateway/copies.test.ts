@@ -78,6 +78,36 @@ async function refusal(path: string, body: unknown = {}): Promise<[number, strin
 const adoptionOf = (id: string): string => `/api/v1/guests/${id}/adoption`;
 const dismissalOf = (id: string): string => `/api/v1/guests/${id}/dismissal`;
 
+/** What a copy is told to make anew once it is adopted. */
+async function toldToRegenerate(body: object): Promise<unknown> {
+  await using copy = await connectCopy();
+  await expectQuarantined(copy);
+  await api.expect(guestSchema, 'POST', adoptionOf((await theCopy()).id), body);
+  // Twice: a credential that was lost on the way takes nothing of it along.
+  await using lost = await connectCopy();
+  await lost.next('welcome');
+  await using back = await connectCopy();
+  const { identity } = await back.next('welcome');
+  return identity.kind === 'adopted' ? identity.regenerate : identity;
+}
+
+describe('what a copy shall not share with its original', () => {
+  it('is made anew as far as most copies need it, unless whoever adopts it says otherwise', async () => {
+    expect(await toldToRegenerate({})).toEqual(['machine-id', 'ssh-host-keys']);
+  });
+
+  it.each([[[]], [['engine-id']]])('is what whoever adopts it says: %j', async (regenerate) => {
+    expect(await toldToRegenerate({ regenerate })).toEqual(regenerate);
+  });
+
+  it('is one of three things', async () => {
+    await using copy = await connectCopy();
+    await expectQuarantined(copy);
+    const path = adoptionOf((await theCopy()).id);
+    expect((await refusal(path, { regenerate: ['hostname'] })).slice(0, 2)).toEqual([400, 'invalid-input']);
+  });
+});
+
 describe('a copy that nobody ordered is never taken for the original', () => {
   it('with the copied credential, while the original is connected', async () => {
     await using original = await connect();

@@ -1,3 +1,4 @@
+import type { Regenerable } from '@tacet/protocol';
 import type { Clock } from '@tacet/runtime';
 import type { EventLog } from '../event-log.ts';
 import { Failure } from '../failure.ts';
@@ -30,21 +31,22 @@ export class Copies {
    * its own then; until it has used that, it is given another one each time it calls.
    *
    * @param asVmid where the copy cannot say its VMID
+   * @param regenerate what it makes anew then, so as not to share it with its original
    * @throws Failure `not-found`; `conflict` where it is no quarantined copy, or its VMID is taken; `invalid-input`
    */
-  async adopt(id: string, asVmid?: number): Promise<StoredGuest> {
+  async adopt(id: string, asVmid?: number, regenerate: readonly Regenerable[] = []): Promise<StoredGuest> {
     const { store, events, roster, exclusively } = this.#options;
     return await exclusively(async () => {
       const { copy, origin } = await this.#quarantined(id);
       const vmid = vmidOf(copy, asVmid);
       await this.#requireKnown(origin, vmid);
       await this.#requireFree(vmid, origin);
-      const displaced = await store.guests.adopt(id, vmid);
+      const displaced = await store.guests.adopt(id, vmid, regenerate);
       await events.record(
         'guest.adopted',
         `guest ${vmid}, a copy of guest ${origin.vmid} that nobody had ordered, is now a guest of its own`,
         { guestId: id, vmid },
-        { sourceVmid: origin.vmid },
+        { sourceVmid: origin.vmid, regenerate },
       );
       for (const other of displaced) roster.forget(other);
       roster.forget(id, 'adopted: come back for a credential of your own');

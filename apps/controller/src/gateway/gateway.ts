@@ -2,11 +2,15 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import {
+  agreeOn,
   type ControllerFrame,
-  protocolVersion,
+  protocolMismatch,
+  protocolsHeader,
+  readProtocols,
   type RequestMethod,
   type RequestParams,
   type RequestResult,
+  supportedProtocolVersions,
 } from '@tacet/protocol';
 import { type Clock, deferred, ExclusiveRunner, type Logger, runWithin } from '@tacet/runtime';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
@@ -55,7 +59,7 @@ export class Gateway implements AgentPort, AsyncDisposable {
     noServer: true,
     maxPayload: MAX_FRAME_BYTES,
     perMessageDeflate: false,
-    handleProtocols: () => protocolVersion,
+    handleProtocols: (offered) => agreeOn([...offered]) ?? false,
   });
 
   constructor(options: GatewayOptions) {
@@ -72,9 +76,12 @@ export class Gateway implements AgentPort, AsyncDisposable {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', (error) => this.#options.log.debug('upgrade socket failed', { error }));
     if (request.url !== sessionPath) return refuseUpgrade(socket, '404 Not Found', 'no such path');
-    const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
-    if (!offered.includes(protocolVersion)) {
-      return refuseUpgrade(socket, '400 Bad Request', `this controller speaks ${protocolVersion}`);
+    const offered = readProtocols(request.headers['sec-websocket-protocol']);
+    if (agreeOn(offered) === undefined) {
+      const { message, hint } = protocolMismatch({ agent: offered });
+      const { remoteAddress: address } = request.socket;
+      this.#options.log.warn('an agent was turned away', { address, problem: message, hint });
+      return refuseUpgrade(socket, '400 Bad Request', `${message}. ${hint}`);
     }
     if (this.#server.clients.size >= this.#options.limits.maxSessions) {
       return refuseUpgrade(socket, '503 Service Unavailable', 'too many sessions');
@@ -261,6 +268,6 @@ const ownWords = /^(?:session|guest|operation)\./;
 function refuseUpgrade(socket: Duplex, status: string, text: string): void {
   socket.once('finish', () => socket.destroy());
   socket.end(
-    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\n${protocolsHeader}: ${supportedProtocolVersions.join(', ')}\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
   );
 }

@@ -17,6 +17,7 @@ const order = (targetVmid: number): RestoreOrder => ({
   targetVmid,
   state: 'open',
   guestId: null,
+  regenerate: [],
 });
 
 describe('whose copy is speaking with the credential of guest 101', () => {

@@ -104,7 +104,7 @@ export class HookDesk {
       return false;
     }
     // Either it is the controller's own backup, which holds by itself, or the guest is not to be disturbed.
-    if (operations.isBusy(vmid)) {
+    if (operations.isBusy(vmid) && !operations.endRehearsal(vmid)) {
       say(`an operation of the controller is under way on guest ${vmid}: this hook stays out`);
       await call.conclude('ok');
       return false;

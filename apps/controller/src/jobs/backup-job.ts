@@ -1,10 +1,13 @@
 import { type BackupObservation, judge, pruneBackupsOf } from '@tacet/core';
 import type { Backup, BackupOptions, Verdict } from '@tacet/protocol';
-import { ForbiddenError, GuestNotHereError, MissingError, ProxmoxError } from '@tacet/proxmox';
+import { ForbiddenError, GuestNotHereError } from '@tacet/proxmox';
 import { backoff, type Clock, describeError, TacetError } from '@tacet/runtime';
 import { Failure } from '../failure.ts';
 import { asNodeFailure } from '../nodes/node-failure.ts';
 import { type TaskSightings, watchBackup } from './backup-attempt.ts';
+import { requireBackupStorage } from './backup-storage.ts';
+import { stopWhenCancelled, unlessStopped } from './cancellation.ts';
+import { lostAnswer, nothingSeen } from './nothing-seen.ts';
 import { finishBackup, requireMade, withSightings } from './conclude-backup.ts';
 import { mayBeUnderWay } from './find-task.ts';
 import { type JobClock, jobClock } from './job-clock.ts';
@@ -24,6 +27,8 @@ export interface BackupRequest extends Partial<BackupOptions> {
   readonly vmid: number;
   /** No older backup is removed for this one. */
   readonly keepOthers?: boolean;
+  /** Aborts when somebody does not want it any more; its reason is a `cancelled`. */
+  readonly cancelled?: AbortSignal | undefined;
 }
 
 export interface FinishedBackup {
@@ -92,16 +97,20 @@ class BackupJob {
   readonly #now: JobClock;
   /** Tasks that were there before this job, and those it has followed to their end. */
   readonly #known = new Set<string>();
+  /** For what comes before the node was asked; from then on a cancel has more to do than to stop waiting. */
+  readonly #wanted: AbortSignal;
   #attempts = 0;
   #place: Place | undefined;
 
   constructor(context: JobContext) {
+    const { signal, request } = context;
     this.#context = context;
+    this.#wanted = request.cancelled === undefined ? signal : AbortSignal.any([signal, request.cancelled]);
     this.#now = jobClock(context.deps.clock);
   }
 
   async run(): Promise<FinishedBackup> {
-    const { deps, vmid, recorder, signal } = this.#context;
+    const { deps, vmid, recorder } = this.#context;
     const startedAt = this.#now();
     const { backupDeadlineMs } = deps.limits;
     const patienceMs = {
@@ -124,20 +133,20 @@ class BackupJob {
         'waiting',
         `${attempt.why}; next try in ${Math.round(delayMs / 1000)} s, nothing is held`,
       );
-      await deps.clock.sleep(delayMs, signal);
+      await this.#sleep(delayMs, attempt.code);
     }
     throw new Failure('internal', 'unreachable: the delays have no end');
   }
 
   async #attempt(): Promise<Attempt> {
-    const { signal } = this.#context;
     const orphan = await this.#startedUnseen();
-    signal.throwIfAborted();
+    this.#context.signal.throwIfAborted();
     if (orphan !== undefined) return await this.#follow(orphan.task, undefined, lostAnswer(), orphan.place);
+    this.#wanted.throwIfAborted();
     const place = await this.#goToGuest();
     const { node, unfit } = place;
     // To be held for a node that is seen to be busy would be for nothing; vzdump itself tells of those unseen.
-    if ((await this.#try('tasks-unknown', () => node.isBackingUp(signal))) === true) return busy(node);
+    if ((await this.#try('tasks-unknown', () => node.isBackingUp(this.#wanted))) === true) return busy(node);
 
     this.#attempts += 1;
     await this.#noteRequest(place); // before anything is held: a stall does not wait for a disk
@@ -145,6 +154,7 @@ class BackupJob {
     try {
       const notHeldBecause = unfit ?? (await window?.open());
       this.#requireHeld(notHeldBecause);
+      this.#wanted.throwIfAborted();
       const seen = { ...nothingSeen(), notHeldBecause, backupRequestedAt: this.#now() };
       const task = await this.#post(place);
       if ('kind' in task) return task;
@@ -156,7 +166,8 @@ class BackupJob {
 
   /** Guests move, also while their node is busy. Where nobody can say, this one is looked for where it was. */
   async #goToGuest(): Promise<Place> {
-    const { deps, vmid, recorder, signal } = this.#context;
+    const { deps, vmid, recorder } = this.#context;
+    const signal = this.#wanted;
     const before = this.#place;
     let node: NodePort;
     try {
@@ -174,7 +185,8 @@ class BackupJob {
   }
 
   async #arrive(node: NodePort): Promise<Place> {
-    const { request, recorder, signal } = this.#context;
+    const { request, recorder } = this.#context;
+    const signal = this.#wanted;
     const storage = request.storage ?? node.backupStorage;
     await requireBackupStorage(node, storage, recorder, signal);
     const unfit = await this.#whyNotToHold(node);
@@ -186,11 +198,11 @@ class BackupJob {
   }
 
   async #noteRequest({ node, storage, knowsBefore }: Place): Promise<void> {
-    const { deps, vmid, recorder, signal } = this.#context;
+    const { deps, vmid, recorder } = this.#context;
     const known = knowsBefore ? [...this.#known] : null;
     const askedAt = deps.clock.now();
     await recorder.asking({ what: 'backup', node: node.name, vmid, storage, volid: null, askedAt, known });
-    signal.throwIfAborted();
+    this.#wanted.throwIfAborted();
   }
 
   /** Asks Proxmox VE for the backup. Whatever is held stays held only if it has said yes. */
@@ -247,7 +259,8 @@ class BackupJob {
     seen: BackupObservation,
     place: Place,
   ): Promise<Attempt> {
-    const { deps, vmid, recorder, signal } = this.#context;
+    const { deps, vmid, request, recorder, signal } = this.#context;
+    const { cancelled } = request;
     const { node, storage } = place;
     this.#known.add(task.upid);
     const observe = (sightings?: TaskSightings): BackupObservation => {
@@ -262,6 +275,7 @@ class BackupJob {
       return sightings === undefined ? held : withSightings(held, sightings);
     };
     recorder.accepted(task.upid, observe());
+    using stopping = stopWhenCancelled({ task, window, cancelled, recorder, signal });
     const sightings = await watchBackup({
       task,
       window,
@@ -273,12 +287,24 @@ class BackupJob {
       onThawed: (soFar) => recorder.observed(observe(soFar)),
     });
     await window?.thaw('the job leaves its hold');
-    const end = await requireMade({ node, storage, vmid, recorder, signal }, sightings);
+    const end = await unlessStopped(stopping, cancelled, vmid, () =>
+      requireMade({ node, storage, vmid, recorder, signal }, sightings),
+    );
     if (end.kind === 'busy') return busy(node, end.error);
     if (end.kind === 'elsewhere') {
       return { kind: 'later', code: 'node-busy', why: end.why, error: end.error };
     }
     return { kind: 'done', seen: sightings, verdict: judge(observe(sightings)), place };
+  }
+
+  /** A cancel ends the wait; but where an answer was lost, what came of the request has time to show. */
+  async #sleep(delayMs: number, code: 'node-busy' | 'node-unreachable'): Promise<void> {
+    const { deps, signal } = this.#context;
+    try {
+      await deps.clock.sleep(delayMs, code === 'node-busy' ? this.#wanted : signal);
+    } catch {
+      signal.throwIfAborted();
+    }
   }
 
   /** For what a backup can do without: a backup that is made is not given up for it, nor when cancelled. */
@@ -302,10 +328,10 @@ class BackupJob {
 
   /** Where vzdump does not work from a snapshot, it copies for minutes: no hold can span that. */
   async #whyNotToHold(node: NodePort): Promise<string | undefined> {
-    const { vmid, request, signal } = this.#context;
+    const { vmid, request } = this.#context;
     const { mode = 'snapshot' } = request;
     if (mode !== 'snapshot') return `a backup in ${mode} mode was asked for, and no hold can span that`;
-    const can = await this.#try('feature-unknown', () => node.canSnapshot(vmid, signal));
+    const can = await this.#try('feature-unknown', () => node.canSnapshot(vmid, this.#wanted));
     // Unknown is not no: should vzdump fall back after all, its log says so and the hold ends there.
     return can === false
       ? 'the storage of this guest cannot snapshot, so Proxmox VE copies it while it runs'
@@ -327,7 +353,8 @@ class BackupJob {
   }
 
   #newWindow(): QuiesceWindow {
-    const { vmid, request, deps, recorder, signal } = this.#context;
+    const { vmid, request, deps, recorder } = this.#context;
+    const signal = this.#wanted;
     const suffix = this.#attempts === 1 ? '' : `.${this.#attempts}`;
     const quiesceId = recorder.operationId + suffix;
     const { agents, clock } = deps;
@@ -341,53 +368,4 @@ class BackupJob {
 
 function busy(node: NodePort, error?: unknown): Attempt {
   return { kind: 'later', code: 'node-busy', why: `another backup runs on ${node.name}`, error };
-}
-
-export function nothingSeen(): BackupObservation {
-  return {
-    plan: undefined,
-    notHeldBecause: undefined,
-    holdConfirmedAt: undefined,
-    backupRequestedAt: undefined,
-    mode: undefined,
-    snapshotSeenAt: undefined,
-    snapshotLine: undefined,
-    thawSentAt: undefined,
-    leaseLeftMs: undefined,
-    thaw: undefined,
-  };
-}
-
-export function lostAnswer(): BackupObservation {
-  return {
-    ...nothingSeen(),
-    notHeldBecause:
-      'the answer to the request for the backup was lost, so the guest was thawed before the snapshot was seen',
-  };
-}
-
-/** Refused before anything is quiesced: a target that cannot take backups. */
-async function requireBackupStorage(
-  node: NodePort,
-  storage: string,
-  recorder: Recorder,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    const content = await node.storageContent(storage, signal);
-    if (content.includes('backup')) return;
-    throw new Failure(
-      'invalid-input',
-      `the storage ${storage} holds no backups, only ${content.join(', ')}`,
-      {
-        hint: `Add the content type backup to it, or name another: tacet backup VMID --storage STORAGE`,
-      },
-    );
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof ProxmoxError)) throw error;
-    const final = error instanceof MissingError || error instanceof ForbiddenError;
-    if (final) throw asNodeFailure(error, `the storage ${storage} cannot be used on ${node.name}`);
-    recorder.step('storage-unknown', describeError(error));
-  }
 }

@@ -8,6 +8,13 @@ import type { NewNodeRequest } from '../store/node-requests.ts';
 import type { Store } from '../store/open-store.ts';
 import type { Recorder } from './recorder.ts';
 
+export interface Start {
+  /** A new one when left out. */
+  readonly id?: string | undefined;
+  /** Whether its work heeds the record's `cancelled`. */
+  readonly cancellable?: boolean;
+}
+
 interface RecordOptions {
   /** As it is by now: a new one, or what the store has of one that is gone on with. */
   readonly operation: Operation;
@@ -38,6 +45,7 @@ export class OperationRecord implements Recorder {
   #writes: Promise<void> = Promise.resolve();
   #view: Operation;
   #isWritten = true;
+  readonly #cancelling = new AbortController();
 
   constructor(options: RecordOptions) {
     this.operationId = options.operation.id;
@@ -59,6 +67,21 @@ export class OperationRecord implements Recorder {
   /** Whether anything may go on somewhere without this process. */
   get hasAsked(): boolean {
     return this.#requests > 0;
+  }
+
+  /** Aborts when somebody does not want it any more; its reason is a Failure `cancelled`. */
+  get cancelled(): AbortSignal {
+    return this.#cancelling.signal;
+  }
+
+  /** Returns at once: what was begun is undone from here on. Asking twice is no mistake. @throws Failure `conflict` */
+  cancel(reason: Failure): void {
+    if (this.cancelled.aborted && this.#view.state === 'running') return;
+    requireCancellable(this.#view);
+    const { cancellable: _, ...view } = this.#view;
+    this.#view = view;
+    this.#cancelling.abort(reason);
+    this.step('cancel-asked', reason.message);
   }
 
   /** Rejects where the store does not take it. */
@@ -165,7 +188,8 @@ export class OperationRecord implements Recorder {
       await events.append({ at, type: 'operation.finished', message: words, data }, this.#subject);
     });
     await this.#writes;
-    this.#view = { ...this.#view, state, finishedAt: at, error };
+    const { cancellable: _, ...view } = this.#view;
+    this.#view = { ...view, state, finishedAt: at, error };
   }
 
   get #subject(): { guestId: null; vmid: number } {
@@ -207,11 +231,27 @@ function unwritable({ what, vmid }: NewNodeRequest, { cause }: { readonly cause:
   );
 }
 
+function requireCancellable({ kind, vmid, state, cancellable }: Operation): void {
+  if (state !== 'running') {
+    throw new Failure('conflict', `this ${kind} of guest ${vmid} has ended`, {
+      hint: 'There is nothing to cancel.',
+    });
+  }
+  if (cancellable === true) return;
+  throw new Failure('conflict', `this ${kind} of guest ${vmid} cannot be cancelled`, {
+    hint:
+      kind === 'backup'
+        ? 'Somebody else had Proxmox VE begin it: stop it there. To end its hold, thaw the guest now.'
+        : 'Stopped half-way it would leave a guest that is neither what it was nor what it should be.',
+  });
+}
+
 export function newOperation(
   id: string,
   kind: Operation['kind'],
   vmid: number,
   startedAt: number,
+  cancellable = false,
 ): Operation {
   return {
     id,
@@ -223,6 +263,7 @@ export function newOperation(
     steps: [],
     backup: null,
     restoredTo: null,
+    ...(cancellable && { cancellable }),
     error: null,
   };
 }

@@ -7,8 +7,10 @@ import type { StoredDrill } from '../store/drills.ts';
 import type { Store } from '../store/open-store.ts';
 import { isNewer, type Position } from '../store/position.ts';
 import { type BackupDeps, runBackup } from './backup-job.ts';
+import { cancellation } from './cancellation.ts';
 import { abandonDrill, type DrillDeps, planDrill, requireAddress, runDrill } from './drill-job.ts';
-import { newOperation, OperationRecord } from './operation-record.ts';
+import { newOperation, OperationRecord, type Start } from './operation-record.ts';
+import { requireAgent, runRehearsal } from './rehearsal-job.ts';
 import { checkReplacement, isInPlace, type ReplaceRequest, runReplacement } from './replace-job.ts';
 import { checkRestore, type RestoreDeps, runRestore } from './restore-job.ts';
 import {
@@ -98,7 +100,10 @@ export class Operations implements AsyncDisposable {
     for (const operation of await store.operations.running()) {
       const requests = await store.nodeRequests.of(operation.id);
       const order = await store.restoreOrders.ofOperation(operation.id);
-      const record = new OperationRecord({ ...this.#options, operation, requests: requests.length });
+      // What somebody else has begun at a node only its own owner may stop there.
+      const isOwnBackup = operation.kind === 'backup' && requests.at(-1)?.what === 'backup';
+      const shown: Operation = isOwnBackup ? { ...operation, cancellable: true } : operation;
+      const record = new OperationRecord({ ...this.#options, operation: shown, requests: requests.length });
       const work = resumedWork({ operation, order, requests }, this.#hands, resumeHook);
       const drill = await store.drills.ofOperation(operation.id);
       const key = drill?.scratchVmid ?? order?.targetVmid ?? operation.vmid;
@@ -121,20 +126,18 @@ export class Operations implements AsyncDisposable {
   async backup(vmid: number, options: Partial<BackupOptions> = {}, id?: string): Promise<Operation> {
     const { backup: deps } = this.#options;
     this.#refuseBusy(vmid);
-    return await this.recordBackup(
-      vmid,
-      (recorder, signal) => runBackup({ ...options, vmid }, deps, recorder, signal),
-      id,
-    );
+    const make: MakeBackup = (record, signal) =>
+      runBackup({ ...options, vmid, cancelled: record.cancelled }, deps, record, signal);
+    return await this.recordBackup(vmid, make, { id, cancellable: true });
   }
 
   /**
    * A backup that `make` makes, or only follows where somebody else has asked for it. Where another operation on
    * the guest runs, it begins after that.
    */
-  async recordBackup(vmid: number, make: MakeBackup, id?: string): Promise<Operation> {
+  async recordBackup(vmid: number, make: MakeBackup, how: Start = {}): Promise<Operation> {
     const work: Work = (record, signal) => this.#makeBackup(make, record, signal);
-    return await this.#start('backup', vmid, vmid, work, id);
+    return await this.#start('backup', vmid, vmid, work, how);
   }
 
   /** @throws Failure `conflict` where the target is taken, `invalid-input` where nobody may restore. */
@@ -165,6 +168,51 @@ export class Operations implements AsyncDisposable {
     });
   }
 
+  /** @throws Failure `guest-not-connected`, `guest-quarantined`, `conflict` while another operation on it runs. */
+  async rehearse(vmid: number): Promise<Operation> {
+    const { backup: deps } = this.#options;
+    requireAgent(vmid, deps.agents, 'Nothing in this guest can be held until its agent is back.');
+    this.#refuseBusy(vmid);
+    const work: Work = (record, signal) => {
+      const wanted = AbortSignal.any([signal, record.cancelled]);
+      return runRehearsal(vmid, deps, record, wanted);
+    };
+    return await this.#start('rehearsal', vmid, vmid, work, { cancellable: true });
+  }
+
+  /**
+   * Returns at once, while what was begun is undone: a hold is thawed first, then the node is asked to stop.
+   *
+   * @param by who asks, in words
+   * @throws Failure `not-found`, `conflict` for what has ended or is not cancelled
+   */
+  async cancel(id: string, by: string): Promise<Operation> {
+    const record = this.#records.get(id);
+    if (record === undefined) {
+      if ((await this.#options.store.operations.get(id)) === undefined) {
+        throw new Failure('not-found', `no operation ${id}`);
+      }
+      throw new Failure('conflict', 'this operation has ended', { hint: 'There is nothing to cancel.' });
+    }
+    record.cancel(cancellation(by));
+    return record.view;
+  }
+
+  /** A backup goes before a rehearsal. @returns whether there was one, and nothing else is in the way */
+  endRehearsal(vmid: number): boolean {
+    const records = [...this.#records.values()].filter(({ view }) => view.state === 'running');
+    const rehearsal = records.find(({ view }) => view.vmid === vmid && view.kind === 'rehearsal');
+    if (rehearsal?.view.cancellable === true) rehearsal.cancel(cancellation('a backup that comes before it'));
+    return rehearsal !== undefined;
+  }
+
+  /** To be told to whoever reads how an operation on this guest went. */
+  note(vmid: number, name: string, message: string): void {
+    for (const record of this.#records.values()) {
+      if (record.view.vmid === vmid && record.view.state === 'running') record.step(name, message);
+    }
+  }
+
   /** Returns as soon as it is recorded. @throws Failure `conflict` while another operation on the guest runs. */
   async snapshot(vmid: number, before: string): Promise<Operation> {
     this.#refuseBusy(vmid);
@@ -191,8 +239,11 @@ export class Operations implements AsyncDisposable {
     });
   }
 
-  /** @throws Failure `invalid-input` where no drill is configured, `conflict` where there is no place for one. */
-  async drill(backup: Backup, signal: AbortSignal): Promise<Operation> {
+  /**
+   * Returns as soon as it is recorded, under the id that is given, or a new one.
+   * @throws Failure `invalid-input` where no drill is configured, `conflict` where there is no place for one.
+   */
+  async drill(backup: Backup, signal: AbortSignal, id?: string): Promise<Operation> {
     const deps = this.#drillDeps;
     const isBusy = (vmid: number): boolean => this.isBusy(vmid);
     const request = await planDrill(backup, deps, isBusy, signal);
@@ -200,9 +251,8 @@ export class Operations implements AsyncDisposable {
     // Another may have been planned in the meantime. From here to the start nothing is awaited.
     this.#refuseBusy(scratch);
     if (deps.policy !== undefined) requireAddress(deps.policy, isBusy);
-    return await this.#start('drill', backup.vmid, scratch, (record, signal) =>
-      runDrill(request, deps, record, signal),
-    );
+    const work: Work = (record, within) => runDrill(request, deps, record, within);
+    return await this.#start('drill', backup.vmid, scratch, work, { id });
   }
 
   /** Cancels what runs and waits for its end: a hold is thawed first. */
@@ -245,9 +295,9 @@ export class Operations implements AsyncDisposable {
     vmid: number,
     key: number,
     work: Work,
-    id: string = randomUUID(),
+    { id = randomUUID(), cancellable = false }: Start = {},
   ): Promise<Operation> {
-    const operation = newOperation(id, kind, vmid, this.#options.clock.now());
+    const operation = newOperation(id, kind, vmid, this.#options.clock.now(), cancellable);
     const record = new OperationRecord({ ...this.#options, operation, requests: 0 });
     const begun = deferred();
     const running = this.#runner.run(key, async (signal) => {

@@ -69,6 +69,8 @@ export interface StartedTask {
   ): AsyncIterable<TaskPoll>;
   /** The same without the polls. */
   wait(options: Pick<FollowOptions, 'signal' | 'deadlineMs'>): Promise<TaskOutcome>;
+  /** As `stop` of the tasks; whoever started a task may stop it. */
+  stop(signal: AbortSignal): Promise<void>;
 }
 
 export interface BackupOrder {

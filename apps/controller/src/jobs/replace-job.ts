@@ -48,7 +48,12 @@ export async function checkReplacement(
   nodes: NodesPort,
   signal: AbortSignal,
 ): Promise<void> {
-  const { to, backup, replace } = request;
+  const { to, backup, replace, regenerate = [] } = request;
+  if (regenerate.length > 0) {
+    throw new Failure('invalid-input', 'a guest that is restored in place shares nothing with anybody', {
+      hint: 'regenerate is for copies: leave it out.',
+    });
+  }
   const exists = await nodes.exists(to, signal);
   const node = exists ? await nodes.locate(to, signal) : nodeOf(request, nodes);
   requireOperator(node);

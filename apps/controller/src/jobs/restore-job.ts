@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Backup, RestoreNetwork } from '@tacet/protocol';
+import type { Backup, Regenerable, RestoreNetwork } from '@tacet/protocol';
 import { type LxcConfig, ProxmoxError, requireSuccess } from '@tacet/proxmox';
 import { type Clock, DeadlineError, describeError } from '@tacet/runtime';
 import { Failure } from '../failure.ts';
@@ -28,6 +28,8 @@ export interface RestoreRequest {
   readonly node?: string | undefined;
   /** As in the backup when undefined. */
   readonly network?: RestoreNetwork | undefined;
+  /** Of a copy: what it makes anew when it is adopted; nothing when undefined. */
+  readonly regenerate?: readonly Regenerable[] | undefined;
 }
 
 /** An order outlives its job by this: a copy that starts late, or by hand, is still expected. */
@@ -88,7 +90,7 @@ export async function runRestore(
 ): Promise<void> {
   const { backup, to } = request;
   const bench = { node: nodeOf(request, deps.nodes), to, deps, recorder, signal };
-  const orderId = await orderCopy(bench, backup.vmid);
+  const orderId = await orderCopy(bench, backup.vmid, request.regenerate);
   let archived: LxcConfig | undefined;
   await orClosed(orderId, bench, async () => {
     const made = await askForCopy(bench, request, {});
@@ -120,10 +122,14 @@ export function askerOf({ node, deps: { clock, limits }, recorder, signal }: Res
 }
 
 /** @returns the id of the order. */
-export async function orderCopy({ to, deps, recorder }: RestoreBench, sourceVmid: number): Promise<string> {
+export async function orderCopy(
+  { to, deps, recorder }: RestoreBench,
+  sourceVmid: number,
+  regenerate: readonly Regenerable[] = [],
+): Promise<string> {
   const id = randomUUID();
   const { operationId } = recorder;
-  const order = { id, operationId, sourceVmid, targetVmid: to };
+  const order = { id, operationId, sourceVmid, targetVmid: to, regenerate };
   await deps.orders.create(order, deps.clock.now(), orderExpiry(deps));
   recorder.step('ordered', `a copy of guest ${sourceVmid} is expected as guest ${to}`);
   return id;

@@ -4,7 +4,9 @@ import { describeError } from '@tacet/runtime';
 import { Failure } from '../failure.ts';
 import type { NodeRequest } from '../store/node-requests.ts';
 import { type TaskSightings, watchBackup } from './backup-attempt.ts';
-import { type BackupDeps, type FinishedBackup, nothingSeen } from './backup-job.ts';
+import type { BackupDeps, FinishedBackup } from './backup-job.ts';
+import { nothingSeen } from './nothing-seen.ts';
+import { stopWhenCancelled, unlessStopped } from './cancellation.ts';
 import { type Followed, finishBackup, requireMade } from './conclude-backup.ts';
 import { findTask } from './find-task.ts';
 import { jobClock } from './job-clock.ts';
@@ -20,7 +22,7 @@ export async function resumeBackup(
   { vmid, startedAt }: Operation,
   request: NodeRequest,
   { nodes, clock, limits }: Pick<BackupDeps, 'nodes' | 'clock' | 'limits'>,
-  recorder: Recorder,
+  recorder: Recorder & { readonly cancelled?: AbortSignal },
   signal: AbortSignal,
 ): Promise<FinishedBackup> {
   const node = nodes.byName(request.node, vmid);
@@ -39,9 +41,12 @@ export async function resumeBackup(
   }
   const now = jobClock(clock);
   const pollMs = node.pollMs;
-  const seen = await watchBackup({ task, window: undefined, pollMs, deadlineMs, now, recorder, signal });
+  const { cancelled } = recorder;
+  const window = undefined;
+  using stopping = stopWhenCancelled({ task, window, cancelled, recorder, signal });
+  const seen = await watchBackup({ task, window, pollMs, deadlineMs, now, recorder, signal });
   const followed: Followed = { node, vmid, storage: request.storage, recorder, signal };
-  const end = await requireMade(followed, seen);
+  const end = await unlessStopped(stopping, cancelled, vmid, () => requireMade(followed, seen));
   if (end.kind !== 'made') {
     const why = end.kind === 'busy' ? `another backup ran on ${node.name}` : end.why;
     throw new Failure('not-started', `${why}; nothing was started`, { retryable: true, cause: end.error });

@@ -1,10 +1,10 @@
 import type { Backup, HeldSnapshot, Operation } from '@tacet/protocol';
+import { Failure } from '../failure.ts';
 import type { NodeRequest } from '../store/node-requests.ts';
 import type { Store } from '../store/open-store.ts';
 import type { BackupDeps, FinishedBackup } from './backup-job.ts';
 import { type DrillDeps, resumeDrill } from './drill-job.ts';
 import type { OperationRecord } from './operation-record.ts';
-import type { Recorder } from './recorder.ts';
 import type { RestoreDeps } from './restore-job.ts';
 import { nothingStarted, resumeBackup } from './resume-backup.ts';
 import { resumeReplacement } from './resume-replacement.ts';
@@ -12,7 +12,7 @@ import { type RestoreSoFar, resumeRestore } from './resume-restore.ts';
 import { resumeRollback } from './rollback-job.ts';
 import { resumeSnapshot } from './snapshot-job.ts';
 
-export type MakeBackup = (recorder: Recorder, signal: AbortSignal) => Promise<FinishedBackup>;
+export type MakeBackup = (record: OperationRecord, signal: AbortSignal) => Promise<FinishedBackup>;
 
 export type ResumeHook = (request: NodeRequest, startedAt: number) => MakeBackup;
 
@@ -60,12 +60,21 @@ export function resumedWork(soFar: SoFar, hands: Hands, resumeHook: ResumeHook):
         await resumeRollback(vmid, requests, hands.restore, record, signal);
         return `guest ${vmid} is rolled back and ready`;
       };
+    case 'rehearsal':
+      return () => Promise.reject(interruptedRehearsal());
     case 'drill':
       return async (record, signal) => {
         const drill = await hands.store.drills.ofOperation(id);
         return await resumeDrill(drill, order?.id, requests, hands.drill, record, signal);
       };
   }
+}
+
+function interruptedRehearsal(): Failure {
+  return new Failure('cancelled', 'the controller restarted during this rehearsal', {
+    hint: 'What was held is thawed. Ask for it again.',
+    retryable: true,
+  });
 }
 
 export function describeRestored({ view }: OperationRecord, to: number): string {

@@ -11,10 +11,15 @@ export function drillMark(operationId: string, sourceVmid: number): { descriptio
   };
 }
 
+/** Whether a guest is a scratch guest of any drill, as far as its tags say. */
+export function isScratch({ tags }: { readonly tags: readonly string[] }): boolean {
+  return tags.includes(TAG);
+}
+
 /** Only a guest that bears both marks of this very drill is its scratch guest. */
 export function isOwnScratch(
   { description, tags }: Pick<LxcConfig, 'description' | 'tags'>,
   operationId: string,
 ): boolean {
-  return tags.includes(TAG) && description.split('\n', 1)[0] === `${TAG} ${operationId}`;
+  return isScratch({ tags }) && description.split('\n', 1)[0] === `${TAG} ${operationId}`;
 }

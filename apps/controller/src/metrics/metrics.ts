@@ -17,7 +17,7 @@ import { processMetrics } from './process-metrics.ts';
 
 export interface MetricsOptions {
   readonly version: string;
-  readonly store: Pick<Store, 'census' | 'logins'>;
+  readonly store: Pick<Store, 'census' | 'logins' | 'notificationOutbox'>;
   readonly roster: Roster;
   readonly running: () => readonly Operation[];
   /** By VMID, as the doctor last found it. */
@@ -55,6 +55,11 @@ export class Metrics {
     'How long operations took, by kind and how they ended',
     ['kind', 'state'],
     OPERATION_BUCKETS_S,
+  );
+  readonly #notifications = this.#counter(
+    'tacet_notifications_total',
+    'Attempts to send a notification, by channel and how they ended',
+    ['channel', 'outcome'],
   );
   readonly #requests = this.#histogram(
     'tacet_http_request_duration_seconds',
@@ -97,6 +102,10 @@ export class Metrics {
     if (kind === 'backup' && backup !== null) this.#backup(backup);
   }
 
+  notified(channel: string, outcome: 'sent' | 'retried' | 'failed'): void {
+    this.#notifications.inc({ channel, outcome });
+  }
+
   request(labels: { method: string; route: string; code: number }, durationMs: number): void {
     this.#requests.observe(labels, durationMs / 1000);
   }
@@ -134,6 +143,15 @@ export class Metrics {
     this.#gauge('tacet_logins', 'Browsers that are signed in', [], async (gauge) => {
       gauge.set(await store.logins.count());
     });
+    this.#gauge(
+      'tacet_notifications_waiting',
+      'What is to be told and is not sent yet, by channel; absent where nothing waits',
+      ['channel'],
+      async (gauge) => {
+        for (const [channel, count] of await store.notificationOutbox.waiting())
+          gauge.set({ channel }, count);
+      },
+    );
     this.#gauge('tacet_operations_running', 'Operations that are under way, by kind', ['kind'], (gauge) => {
       for (const kind of operationSchema.shape.kind.options) gauge.set({ kind }, 0);
       for (const { kind } of running()) gauge.inc({ kind });

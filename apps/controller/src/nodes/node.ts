@@ -82,6 +82,9 @@ export function nodePort(name: string, node: ConfiguredNode, vmid: number, clock
     upid,
     follow: (options) => followTask(tasks, upid, { ...options, clock, mayPass: isRefusal }),
     wait: (options) => waitForTask(tasks, upid, { ...options, clock, mayPass: isRefusal }),
+    async stop(signal) {
+      await tasks.stop(upid, { signal });
+    },
   });
   const self = (): TokenClient => {
     if (guest !== undefined) return guest;

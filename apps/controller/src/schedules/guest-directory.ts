@@ -1,5 +1,6 @@
 import type { Clock, Logger } from '@tacet/runtime';
 import { isDeepStrictEqual } from 'node:util';
+import { isScratch } from '../jobs/scratch-mark.ts';
 import type { NodeGuests } from '../nodes/list-guests.ts';
 import type { KnownGuest, KnownGuests } from '../store/known-guests.ts';
 
@@ -75,7 +76,8 @@ function merge(
   const known = new Map<string, KnownGuest[]>(shown.map(({ through }) => [through, []]));
   const taken = new Set<number>();
   const take = (through: string, guest: KnownGuest): void => {
-    if (taken.has(guest.vmid)) return;
+    // What a drill makes and destroys is nobody's to back up, whatever a schedule selects.
+    if (taken.has(guest.vmid) || isScratch(guest)) return;
     taken.add(guest.vmid);
     known.get(through)?.push(guest);
   };

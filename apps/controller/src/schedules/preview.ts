@@ -1,6 +1,8 @@
 import {
   type CompiledSchedule,
   describeCalendarEvent,
+  drillOrder,
+  type DrillRecord,
   nextEvent,
   nextTurn,
   selectGuests,
@@ -9,6 +11,7 @@ import {
 import type { SchedulePreview } from '@tacet/protocol';
 import type { AgentPort } from '../jobs/ports.ts';
 import type { KnownGuest } from '../store/known-guests.ts';
+import type { Store } from '../store/open-store.ts';
 
 interface Preview {
   readonly compiled: CompiledSchedule;
@@ -23,6 +26,7 @@ export function preview({ compiled, guests, agents, now, count }: Preview): Sche
   const { schedule } = compiled;
   const { selected, unmatched } = selectGuests(schedule.guests, guests);
   return {
+    action: schedule.action,
     when: inWords(compiled),
     events: nextEvents(compiled, now, count),
     guests: selected.map((guest) => ({
@@ -33,9 +37,46 @@ export function preview({ compiled, guests, agents, now, count }: Preview): Sche
       because: whyIncluded(schedule.guests, guest),
       nextAt: nextTurn(compiled, guest.vmid, now) ?? null,
       notHeldBecause: whyNotHeld(compiled, agents.presence(guest.vmid)),
+      drill: null,
     })),
     unmatched,
   };
+}
+
+interface DrillPreview extends Omit<Preview, 'agents'> {
+  readonly records: ReadonlyMap<number, DrillRecord>;
+  readonly store: Pick<Store, 'backups' | 'drills'>;
+}
+
+/** Whom it would drill, in which order, and at which of the next events, as far as those are asked for. */
+export async function previewDrills(options: DrillPreview): Promise<SchedulePreview> {
+  const { compiled, guests, records, store, now, count } = options;
+  const { schedule } = compiled;
+  const { selected, unmatched } = selectGuests(schedule.guests, guests);
+  const events = nextEvents(compiled, now, count);
+  const drilled: SchedulePreview['guests'] = [];
+  let places = 0;
+  for (const guest of drillOrder(selected, records)) {
+    const backup = await store.backups.newestToRestore(guest.vmid);
+    const last = await store.drills.newestOfGuest(guest.vmid);
+    const turn = Math.floor(places / (schedule.perRun ?? 1));
+    if (backup !== undefined) places += 1;
+    drilled.push({
+      vmid: guest.vmid,
+      name: guest.name ?? null,
+      node: backup?.node ?? guest.node,
+      storage: backup?.volid.split(':')[0] ?? guest.storage,
+      because: whyIncluded(schedule.guests, guest),
+      nextAt: backup === undefined ? null : (events[turn] ?? null),
+      notHeldBecause: null,
+      drill: {
+        backupAt: backup?.finishedAt ?? null,
+        drilledAt: last?.finishedAt ?? null,
+        outcome: last?.outcome ?? null,
+      },
+    });
+  }
+  return { action: 'drill', when: inWords(compiled), events, guests: drilled, unmatched };
 }
 
 export function inWords({ event, schedule }: CompiledSchedule): string {

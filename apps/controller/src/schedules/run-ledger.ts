@@ -37,6 +37,12 @@ export class RunLedger {
     return stored.map((run) => this.#unwritten.get(run.id) ?? run);
   }
 
+  /** Of each guest in each schedule the newest backup that was due. */
+  async lastOfEach(): Promise<ScheduleRun[]> {
+    const stored = await this.#store.lastOfEach();
+    return stored.map((run) => this.#unwritten.get(run.id) ?? run);
+  }
+
   /** Takes in new runs, together with the time up to which everything is decided. Never rejects. */
   async decided(until: ReadonlyMap<string, number>, runs: readonly ScheduleRun[]): Promise<void> {
     this.#remember(runs);

@@ -1,25 +1,39 @@
 import { randomUUID } from 'node:crypto';
-import { nextEvent, selectGuests } from '@tacet/core';
-import type { Operation, Schedule, SchedulePreview, ScheduleRun, ScheduleView } from '@tacet/protocol';
+import { type DrillRecord, nextDrills, nextEvent, type SelectableGuest, selectGuests } from '@tacet/core';
+import type {
+  GuestSchedule,
+  Operation,
+  Schedule,
+  SchedulePreview,
+  ScheduleRun,
+  ScheduleView,
+} from '@tacet/protocol';
 import type { Clock, Logger } from '@tacet/runtime';
 import type { EventLog } from '../event-log.ts';
 import { Failure } from '../failure.ts';
 import type { Operations } from '../jobs/operations.ts';
 import type { AgentPort } from '../jobs/ports.ts';
 import type { Nodes } from '../nodes/nodes.ts';
+import type { KnownGuest } from '../store/known-guests.ts';
 import type { Store } from '../store/open-store.ts';
+import { drillRecords } from './drill-records.ts';
 import { GuestDirectory } from './guest-directory.ts';
+import { guestSchedules } from './guest-schedules.ts';
 import { Placements } from './placements.ts';
-import { inWords, preview } from './preview.ts';
+import { inWords, preview, previewDrills } from './preview.ts';
 import { RunLedger } from './run-ledger.ts';
 import { type Entry, type Expected, ScheduleBook } from './schedule-book.ts';
 import { ScheduleNews } from './schedule-news.ts';
-import { Scheduler, type Waiting } from './scheduler.ts';
+import { Scheduler } from './scheduler.ts';
 import { dueRun } from './settle-run.ts';
+import type { Waiting } from './waiting.ts';
 
 export interface ScheduleDeskOptions {
-  readonly store: Pick<Store, 'schedules' | 'scheduleRuns' | 'knownGuests' | 'nodeRequests'>;
-  readonly operations: Pick<Operations, 'backup' | 'get' | 'isBusy' | 'running'>;
+  readonly store: Pick<
+    Store,
+    'schedules' | 'scheduleRuns' | 'knownGuests' | 'nodeRequests' | 'drills' | 'backups'
+  >;
+  readonly operations: Pick<Operations, 'backup' | 'drill' | 'get' | 'isBusy' | 'running'>;
   readonly nodes: Pick<Nodes, 'guests' | 'byName'>;
   readonly agents: Pick<AgentPort, 'presence'>;
   readonly events: EventLog;
@@ -29,6 +43,8 @@ export interface ScheduleDeskOptions {
 
 /** How old the list of guests may be for somebody who asks. */
 const FRESH_MS = 5_000;
+/** And for those who look at all guests again and again. */
+const STALE_MS = 60_000;
 
 const words: Record<Waiting, string> = {
   'schedule-gone': 'the schedule was deleted',
@@ -50,6 +66,7 @@ export class ScheduleDesk implements AsyncDisposable {
   readonly #scheduler: Scheduler;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
+  #isLooking = false;
 
   private constructor(options: ScheduleDeskOptions, parts: Parts) {
     this.#options = options;
@@ -70,7 +87,15 @@ export class ScheduleDesk implements AsyncDisposable {
     const directory = await GuestDirectory.open({ list, store: store.knownGuests, clock, log });
     const placements = new Placements({ directory, requests: store.nodeRequests, nodes, log });
     const news = new ScheduleNews(events);
-    const scheduler = await Scheduler.open({ ...options, book, ledger, directory, placements, news });
+    const scheduler = await Scheduler.open({
+      ...options,
+      book,
+      ledger,
+      directory,
+      placements,
+      news,
+      drills: store,
+    });
     return new ScheduleDesk(options, { book, ledger, directory, news, scheduler });
   }
 
@@ -113,11 +138,31 @@ export class ScheduleDesk implements AsyncDisposable {
   async preview(name: string, count: number, signal: AbortSignal): Promise<SchedulePreview> {
     const { compiled } = this.#book.require(name);
     const guests = await this.#directory.look(FRESH_MS, signal);
-    const { agents, clock } = this.#options;
-    return preview({ compiled, guests, agents, now: clock.now(), count });
+    const { agents, clock, store } = this.#options;
+    const now = clock.now();
+    if (compiled.schedule.action === 'backup') return preview({ compiled, guests, agents, now, count });
+    const records = await this.#drillRecords(name, guests);
+    return await previewDrills({ compiled, guests, records, store, now, count });
   }
 
-  /** Makes due now what the schedule selects, or `vmids` of it. @throws Failure `not-found`, `invalid-input` */
+  /** Where a guest is, as it was last shown: no answer waits for a node. */
+  place(vmid: number): KnownGuest | undefined {
+    return this.#directory.get(vmid);
+  }
+
+  /** By VMID: the schedules that back a guest up, and what came of each last. Nodes are asked behind the answer. */
+  async ofGuests(): Promise<Map<number, GuestSchedule[]>> {
+    const { clock } = this.#options;
+    void this.#lookBehind();
+    const lastRuns = (await this.#ledger.lastOfEach()).map((run) => this.#explained(run));
+    const { guests } = this.#directory;
+    return guestSchedules({ schedules: this.#book.schedules, guests, lastRuns, now: clock.now() });
+  }
+
+  /**
+   * Makes due now what the schedule selects, or `vmids` of it; of one that drills, without `vmids`, those whose turn
+   * it is. @throws Failure `not-found`, `invalid-input`
+   */
   async runNow(
     name: string,
     vmids: readonly number[] | undefined,
@@ -125,16 +170,21 @@ export class ScheduleDesk implements AsyncDisposable {
   ): Promise<{ runs: ScheduleRun[]; alreadyUnderWay: number[] }> {
     const { schedule } = this.#book.require(name).compiled;
     const guests = await this.#directory.look(FRESH_MS, signal);
-    const selected = selectGuests(schedule.guests, guests).selected.map(({ vmid }) => vmid);
+    const { action } = schedule;
+    const { selected: seen } = selectGuests(schedule.guests, guests);
+    const selected = seen.map(({ vmid }) => vmid);
     requireSelected(name, selected, vmids);
     const now = this.#options.clock.now();
-    const wanted = selected.filter((vmid) => vmids?.includes(vmid) ?? true);
+    const ofTurn = async (): Promise<number[]> =>
+      nextDrills(seen, await this.#drillRecords(name, seen), schedule.perRun).drill.map(({ vmid }) => vmid);
+    const turn = action === 'drill' && vmids === undefined ? await ofTurn() : selected;
+    const wanted = turn.filter((vmid) => vmids?.includes(vmid) ?? true);
     const open = [...this.#ledger.queued, ...this.#ledger.started].filter((run) => run.schedule === name);
     const runs = wanted.flatMap((vmid): ScheduleRun | [] => {
       const own = open.find((run) => run.vmid === vmid);
       if (own?.state === 'started') return [];
-      const turn = { schedule: name, vmid, eventAt: now, dueAt: now, late: false };
-      return { ...(own ?? dueRun(randomUUID(), turn)), cause: 'request' };
+      const due = { schedule: name, action, vmid, eventAt: now, dueAt: now, late: false };
+      return { ...(own ?? dueRun(randomUUID(), due)), cause: 'request' };
     });
     await this.#ledger.set(...runs);
     await this.#news.asked(name, runs);
@@ -146,6 +196,25 @@ export class ScheduleDesk implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Failure('internal', 'the controller is stopping'));
     await this.#running;
+  }
+
+  async #lookBehind(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      await this.#directory.look(STALE_MS, this.#stop.signal);
+    } catch (error) {
+      // What is shown is what was seen before; the next one who looks has it tried again.
+      if (!this.#stop.signal.aborted)
+        this.#options.log.warn('which guests there are is not known', { error });
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  #drillRecords(name: string, guests: readonly SelectableGuest[]): Promise<Map<number, DrillRecord>> {
+    const open = [...this.#ledger.queued, ...this.#ledger.started];
+    return drillRecords(name, guests, open, this.#options.store);
   }
 
   #view({ compiled, version, changedAt }: Entry): ScheduleView {

@@ -1,22 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import {
+  type CompiledSchedule,
+  type DrillRecord,
   dueRuns,
   nextEvent,
   nextToStart,
   type QueuedRun,
+  type SelectableGuest,
   type Starts,
-  type WaitingBecause,
 } from '@tacet/core';
-import type { BackupOptions, Operation, Schedule, ScheduleRun } from '@tacet/protocol';
+import type { BackupOptions, Drill, Operation, Schedule, ScheduleRun } from '@tacet/protocol';
 import { type Clock, deferred, type Logger, orAborted, TacetError } from '@tacet/runtime';
 import type { Operations } from '../jobs/operations.ts';
 import type { AgentPort } from '../jobs/ports.ts';
+import { drillRecords, type DrillSources } from './drill-records.ts';
 import type { GuestDirectory } from './guest-directory.ts';
 import type { Placements } from './placements.ts';
 import type { RunLedger } from './run-ledger.ts';
 import type { ScheduleBook } from './schedule-book.ts';
 import type { ScheduleNews } from './schedule-news.ts';
+import { ScheduledDrills } from './scheduled-drills.ts';
 import { dueRun, missed, missedRun, requeued, settled } from './settle-run.ts';
+import type { Waiting } from './waiting.ts';
 
 export interface SchedulerOptions {
   readonly book: ScheduleBook;
@@ -24,14 +29,12 @@ export interface SchedulerOptions {
   readonly directory: GuestDirectory;
   readonly placements: Placements;
   readonly news: ScheduleNews;
-  readonly operations: Pick<Operations, 'backup' | 'get' | 'isBusy' | 'running'>;
+  readonly operations: Pick<Operations, 'backup' | 'drill' | 'get' | 'isBusy' | 'running'>;
+  readonly drills: DrillSources;
   readonly agents: Pick<AgentPort, 'presence'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
-
-/** Why a run waits, beyond what the core says. */
-export type Waiting = WaitingBecause | 'agent-away';
 
 /** Between two looks at what is due, unless something happens before. */
 const TICK_MS = 30_000;
@@ -47,7 +50,7 @@ const DOWNTIME_MS = 15 * 60_000;
 const ALIVE_MS = 5 * 60_000;
 
 /**
- * Starts backups when their turn has come, where and as many at a time as the schedules say. Each run is written
+ * Starts backups and drills when their turn has come, where and as many at a time as the schedules say. Each run is written
  * down before its backup begins, together with the id that this will have: a controller that comes back knows
  * which have begun.
  */
@@ -57,6 +60,7 @@ export class Scheduler {
   readonly #openedMs: number;
   readonly #wasDown: boolean;
   readonly #waiting = new Map<string, Waiting>();
+  readonly #drills: ScheduledDrills;
   #lookedAt: number;
   #writtenMs = Number.NEGATIVE_INFINITY;
   #woken = deferred();
@@ -64,6 +68,7 @@ export class Scheduler {
   private constructor(options: SchedulerOptions) {
     const { book, clock } = options;
     this.#options = options;
+    this.#drills = new ScheduledDrills(options);
     this.#decidedUntil = new Map(book.decidedBefore);
     this.#openedMs = clock.monotonicMs();
     this.#lookedAt = clock.now();
@@ -78,8 +83,9 @@ export class Scheduler {
     for (const run of ledger.started) {
       const operation = await operations.get(run.operationId ?? '');
       if (operation === undefined) {
-        await ledger.set(requeued(run, 'the controller was stopped before its backup had begun'));
-      } else if (operation.state !== 'running') await ledger.set(settled(run, operation));
+        await ledger.set(requeued(run, 'the controller was stopped before it had begun'));
+      } else if (operation.state !== 'running')
+        await ledger.set(settled(run, operation, await scheduler.#shownBy(operation)));
     }
     await scheduler.#giveUpWhatIsTooLate();
     return scheduler;
@@ -108,11 +114,12 @@ export class Scheduler {
       try {
         await this.#turn(signal);
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted) break;
         log.error('a look at the schedules failed; the next one comes', { error });
       }
       await this.#pause(signal);
     }
+    await this.#drills.drained();
   }
 
   /** Looks once at what is due, and starts what may begin. */
@@ -150,14 +157,16 @@ export class Scheduler {
     const now = clock.now();
     this.#lookedAt = now;
     const { schedules } = book;
-    const mayBeDue = schedules.some(({ schedule, event, zone }) => {
+    const mayBeDue = schedules.filter(({ schedule, event, zone }) => {
       const since = this.#decidedUntil.get(schedule.name) ?? now;
       const next = nextEvent(event, since - schedule.when.jitterMs, zone);
       return schedule.enabled && next !== undefined && next <= now;
     });
-    const guests = mayBeDue ? await directory.look(FRESH_MS, signal) : directory.guests;
+    const guests = mayBeDue.length > 0 ? await directory.look(FRESH_MS, signal) : directory.guests;
     const before = new Map(this.#decidedUntil);
-    const decision = dueRuns(schedules, { decidedUntil: before, queued: ledger.queued, guests }, now);
+    const records = await this.#drillRecords(mayBeDue, guests);
+    const state = { decidedUntil: before, queued: ledger.queued, guests, drillRecords: records };
+    const decision = dueRuns(schedules, state, now);
     const runs = [
       ...decision.due.map((due) => dueRun(randomUUID(), due)),
       ...decision.missed.map((run) => missedRun(randomUUID(), run, now)),
@@ -174,23 +183,32 @@ export class Scheduler {
   }
 
   async #startWhatMay(signal: AbortSignal): Promise<void> {
-    const { ledger, directory } = this.#options;
     this.#waiting.clear();
-    if (ledger.queued.length === 0) return;
+    await this.#startBackups(signal);
+    if (!signal.aborted) await this.#wait(await this.#drills.startWhatMay(signal));
+  }
+
+  async #startBackups(signal: AbortSignal): Promise<void> {
+    const { ledger, directory } = this.#options;
+    if (!ledger.queued.some(isBackup)) return;
     let starts = await this.#startsNow(signal);
     if (starts.start.length > 0) {
       const before = directory.guests;
       const fresh = await directory.look(FRESH_MS, signal);
       if (fresh !== before) starts = await this.#startsNow(signal);
     }
-    for (const { run, because } of starts.waiting) {
-      if (because === 'schedule-gone') await this.#drop(run.of, 'the schedule was deleted');
-      else if (because === 'schedule-disabled') await this.#drop(run.of, 'the schedule was disabled');
-      else this.#waiting.set(run.of.id, because);
-    }
+    await this.#wait(starts.waiting.map(({ run, because }) => ({ run: run.of, because })));
     for (const { of: run } of starts.start) {
       if (signal.aborted) return;
       await this.#begin(run);
+    }
+  }
+
+  async #wait(waiting: readonly { run: ScheduleRun; because: Waiting }[]): Promise<void> {
+    for (const { run, because } of waiting) {
+      if (because === 'schedule-gone') await this.#drop(run, 'the schedule was deleted');
+      else if (because === 'schedule-disabled') await this.#drop(run, 'the schedule was disabled');
+      else this.#waiting.set(run.id, because);
     }
   }
 
@@ -208,7 +226,7 @@ export class Scheduler {
       }),
     );
     const candidates: Candidate[] = [];
-    for (const run of ledger.queued) {
+    for (const run of ledger.queued.filter(isBackup)) {
       const otherwise = this.#whyOtherwise(run, backups);
       if (otherwise !== undefined) {
         this.#waiting.set(run.id, otherwise);
@@ -248,12 +266,44 @@ export class Scheduler {
 
   async #settle(operation: Operation): Promise<void> {
     const { ledger } = this.#options;
+    if (operation.kind === 'drill') this.#drills.ended(operation.id);
     const run = ledger.started.find(({ operationId }) => operationId === operation.id);
     if (run !== undefined) {
-      await ledger.set(settled(run, operation));
+      await ledger.set(settled(run, operation, await this.#shownBy(operation)));
       await this.#giveUpWhatIsTooLate();
     }
     this.wake();
+  }
+
+  /** Of a drill; a store that cannot be read has nothing to add to how its operation ended. */
+  async #shownBy({ id, kind }: Operation): Promise<Drill | undefined> {
+    if (kind !== 'drill') return undefined;
+    const { drills, log } = this.#options;
+    try {
+      return await drills.drills.ofOperation(id);
+    } catch (error) {
+      log.warn('what a drill has shown could not be read', { operationId: id, error });
+      return undefined;
+    }
+  }
+
+  /** Of schedules that drill; of one whose records cannot be read the guests have their turns by their VMIDs. */
+  async #drillRecords(
+    schedules: readonly CompiledSchedule[],
+    guests: readonly SelectableGuest[],
+  ): Promise<Map<string, Map<number, DrillRecord>>> {
+    const { ledger, drills, log } = this.#options;
+    const records = new Map<string, Map<number, DrillRecord>>();
+    for (const { schedule } of schedules) {
+      if (schedule.action !== 'drill') continue;
+      try {
+        const open = [...ledger.queued, ...ledger.started];
+        records.set(schedule.name, await drillRecords(schedule.name, guests, open, drills));
+      } catch (error) {
+        log.error('what was drilled could not be read', { schedule: schedule.name, error });
+      }
+    }
+    return records;
   }
 
   /** What had not begun before a downtime was missed like what became due in it. */
@@ -290,4 +340,8 @@ interface Candidate extends QueuedRun {
 
 function optionsOf({ storage, mode, whenNotQuiesced, maxHoldMs, retention }: Schedule): BackupOptions {
   return { storage, mode, whenNotQuiesced, maxHoldMs, retention };
+}
+
+function isBackup({ action }: ScheduleRun): boolean {
+  return action === 'backup';
 }

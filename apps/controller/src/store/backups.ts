@@ -51,6 +51,17 @@ export class Backups {
     return row && (await this.#withDrills([row]))[0];
   }
 
+  /** The guests that have one that is not such a safety backup. */
+  async guestsToRestore(): Promise<Set<number>> {
+    const rows = await this.#db
+      .selectFrom('backups')
+      .select('vmid')
+      .distinct()
+      .where('origin', '!=', 'restore')
+      .execute();
+    return new Set(rows.map(({ vmid }) => vmid));
+  }
+
   /** Newest first; of one guest, or of all. @param before where the page before ended */
   async list(vmid: number | undefined, limit: number, before?: Position): Promise<Backup[]> {
     let query = this.#db

@@ -15,6 +15,9 @@ export type NewDrill = Pick<
 
 export type DrillEnd = Pick<Drill, 'finishedAt' | 'outcome' | 'readyAfterMs' | 'message'>;
 
+/** The outcomes that say something of the backup. */
+const TELLING = ['proven', 'started', 'failed'] as const;
+
 export class Drills {
   readonly #db: Kysely<Tables>;
 
@@ -71,13 +74,37 @@ export class Drills {
     return rows.map(toDrill);
   }
 
+  /** When the newest drill that has shown something of a guest ended, by its VMID. */
+  async lastOfEach(): Promise<Map<number, number>> {
+    const rows = await this.#db
+      .selectFrom('drills')
+      .select(['vmid', (select) => select.fn.max('finished_at').as('at')])
+      .where('outcome', 'in', [...TELLING])
+      .groupBy('vmid')
+      .execute();
+    return new Map(rows.map(({ vmid, at }) => [vmid, at ?? 0]));
+  }
+
+  /** The newest of a guest that has shown something. */
+  async newestOfGuest(vmid: number): Promise<Drill | undefined> {
+    const row = await this.#db
+      .selectFrom('drills')
+      .selectAll()
+      .where('vmid', '=', vmid)
+      .where('outcome', 'in', [...TELLING])
+      .orderBy('finished_at', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    return row && toDrill(row);
+  }
+
   /** Of each of these backups the newest drill that has shown something, by the backup's id. */
   async newestOf(backupIds: readonly string[]): Promise<Map<string, Drill>> {
     const rows = await this.#db
       .selectFrom('drills')
       .selectAll()
       .where('backup_id', 'in', [...backupIds])
-      .where('outcome', 'in', ['proven', 'started', 'failed'])
+      .where('outcome', 'in', [...TELLING])
       .orderBy('finished_at')
       .execute();
     return new Map(rows.map((row) => [row.backup_id, drillSchema.parse(toDrill(row))]));

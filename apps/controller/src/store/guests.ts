@@ -1,6 +1,13 @@
-import { type GuestStatus, type Incarnation, incarnationSchema, statusSchema } from '@tacet/protocol';
+import {
+  type GuestStatus,
+  type Incarnation,
+  incarnationSchema,
+  type Regenerable,
+  statusSchema,
+} from '@tacet/protocol';
 import type { Kysely } from 'kysely';
 import { dismissalOf } from './dismissed-copies.ts';
+import { readRegenerate } from './read-regenerate.ts';
 import type { GuestRow, Tables } from './schema.ts';
 
 /** A copy of a guest as the store knows it, with its last picture. */
@@ -14,6 +21,8 @@ export interface StoredGuest {
     readonly vmid: number | null;
     readonly copyKey: string | null;
   } | null;
+  /** What it makes anew when it is given a credential of its own. */
+  readonly regenerate: readonly Regenerable[];
   readonly agentVersion: string | null;
   readonly incarnation: Incarnation | null;
   readonly status: GuestStatus | null;
@@ -129,7 +138,7 @@ export class Guests {
   }
 
   /** Makes a copy the one that bears a VMID; it is given its credential when it calls. @returns as `enrol` */
-  async adopt(id: string, vmid: number): Promise<string[]> {
+  async adopt(id: string, vmid: number, regenerate: readonly Regenerable[] = []): Promise<string[]> {
     return await this.#db.transaction().execute(async (db) => {
       const displaced = await db
         .deleteFrom('guests')
@@ -137,7 +146,11 @@ export class Guests {
         .where('id', '!=', id)
         .returning('id')
         .execute();
-      await db.updateTable('guests').set({ identity: 'enrolled', vmid }).where('id', '=', id).execute();
+      await db
+        .updateTable('guests')
+        .set({ identity: 'enrolled', vmid, regenerate: JSON.stringify(regenerate) })
+        .where('id', '=', id)
+        .execute();
       return displaced.map((row) => row.id);
     });
   }
@@ -200,6 +213,7 @@ function empty(id: string, now: number): GuestRow {
     credential_hash: null,
     origin_guest_id: null,
     copy_key: null,
+    regenerate: null,
     agent_version: null,
     incarnation: null,
     status: null,
@@ -217,6 +231,7 @@ function toGuest(row: GuestRow & { origin_vmid: number | null }): StoredGuest {
       row.origin_guest_id === null
         ? null
         : { id: row.origin_guest_id, vmid: row.origin_vmid, copyKey: row.copy_key },
+    regenerate: readRegenerate(row.regenerate),
     agentVersion: row.agent_version,
     incarnation: row.incarnation === null ? null : incarnationSchema.parse(JSON.parse(row.incarnation)),
     status: row.status === null ? null : statusSchema.parse(JSON.parse(row.status)),

@@ -1,6 +1,5 @@
-import { Kysely, SqliteDialect } from 'kysely';
-import { Migrator, type Migration } from 'kysely/migration';
-import { TacetError } from '@tacet/runtime';
+import type { Migration } from 'kysely/migration';
+import { ownVersion } from '../own-version.ts';
 import { Accounts } from './accounts.ts';
 import { ApiTokens } from './api-tokens.ts';
 import { Audit } from './audit.ts';
@@ -13,6 +12,7 @@ import { Enrolments } from './enrolments.ts';
 import { Events } from './events.ts';
 import { Guests } from './guests.ts';
 import { Logins } from './logins.ts';
+import { migrateStore, openKysely } from './migrate.ts';
 import { first } from './migrations/0001-first.ts';
 import { origin } from './migrations/0002-origin.ts';
 import { nodeRequests } from './migrations/0003-node-requests.ts';
@@ -23,8 +23,14 @@ import { schedules } from './migrations/0004-schedules.ts';
 import { KnownGuests } from './known-guests.ts';
 import { doctor } from './migrations/0008-doctor.ts';
 import { beforeRestores } from './migrations/0009-before-restores.ts';
+import { regenerate } from './migrations/0013-regenerate.ts';
+import { openidConnect } from './migrations/0011-openid-connect.ts';
+import { scheduledDrills } from './migrations/0012-scheduled-drills.ts';
+import { notifications } from './migrations/0010-notifications.ts';
 import { NodeRequests } from './node-requests.ts';
-import { openNodeSqlite } from './node-sqlite.ts';
+import { NotificationChannels } from './notification-channels.ts';
+import { NotificationNews } from './notification-news.ts';
+import { NotificationOutbox } from './notification-outbox.ts';
 import { Operations } from './operations.ts';
 import { RestoreOrders } from './restore-orders.ts';
 import { Snapshots } from './snapshots.ts';
@@ -43,6 +49,10 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0007-snapshots-and-drills': snapshotsAndDrills,
   '0008-doctor': doctor,
   '0009-before-restores': beforeRestores,
+  '0010-notifications': notifications,
+  '0011-openid-connect': openidConnect,
+  '0012-scheduled-drills': scheduledDrills,
+  '0013-regenerate': regenerate,
 };
 
 export interface Store extends AsyncDisposable {
@@ -60,6 +70,9 @@ export interface Store extends AsyncDisposable {
   readonly logins: Logins;
   readonly knownGuests: KnownGuests;
   readonly nodeRequests: NodeRequests;
+  readonly notificationChannels: NotificationChannels;
+  readonly notificationNews: NotificationNews;
+  readonly notificationOutbox: NotificationOutbox;
   readonly operations: Operations;
   readonly restoreOrders: RestoreOrders;
   readonly scheduleRuns: ScheduleRuns;
@@ -74,9 +87,9 @@ export interface Store extends AsyncDisposable {
  * failed (the store is then as it was).
  */
 export async function openStore(path: string): Promise<Store> {
-  const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: openNodeSqlite(path) }) });
+  const db = openKysely<Tables>(path);
   try {
-    await migrate(db, path);
+    await migrateStore(db, path, { migrations, program: await ownVersion() });
   } catch (error) {
     await db.destroy();
     throw error;
@@ -96,6 +109,9 @@ export async function openStore(path: string): Promise<Store> {
     logins: new Logins(db),
     knownGuests: new KnownGuests(db),
     nodeRequests: new NodeRequests(db),
+    notificationChannels: new NotificationChannels(db),
+    notificationNews: new NotificationNews(db),
+    notificationOutbox: new NotificationOutbox(db),
     operations: new Operations(db),
     restoreOrders: new RestoreOrders(db),
     scheduleRuns: new ScheduleRuns(db),
@@ -103,35 +119,4 @@ export async function openStore(path: string): Promise<Store> {
     snapshots: new Snapshots(db),
     [Symbol.asyncDispose]: () => db.destroy(),
   };
-}
-
-async function migrate(db: Kysely<Tables>, path: string): Promise<void> {
-  const unknown = (await appliedMigrations(db)).filter((name) => !(name in migrations));
-  if (unknown.length > 0) {
-    throw new TacetError(`the store ${path} was written by a newer controller (${unknown.join(', ')})`, {
-      code: 'store-too-new',
-      hint: 'Run that version or a later one; to go back, restore the store from before the upgrade.',
-    });
-  }
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...migrations }) } });
-  const { error } = await migrator.migrateToLatest();
-  if (error !== undefined) {
-    throw new TacetError(`the store ${path} could not be brought up to date`, {
-      code: 'store-migration',
-      cause: error,
-    });
-  }
-}
-
-/** Read directly: Kysely's own list names only the migrations that this build knows. */
-async function appliedMigrations(db: Kysely<Tables>): Promise<string[]> {
-  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
-  if (!tables.some((table) => table.name === 'kysely_migration')) return [];
-  const rows = await db
-    .withTables<{ kysely_migration: { name: string } }>()
-    .selectFrom('kysely_migration')
-    .select('name')
-    .orderBy('name')
-    .execute();
-  return rows.map((row) => row.name);
 }

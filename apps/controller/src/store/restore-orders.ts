@@ -1,4 +1,6 @@
+import type { Regenerable } from '@tacet/protocol';
 import type { Kysely } from 'kysely';
+import { readRegenerate } from './read-regenerate.ts';
 import type { RestoreOrderRow, Tables } from './schema.ts';
 
 /**
@@ -12,6 +14,8 @@ export interface RestoreOrder {
   readonly targetVmid: number;
   readonly state: RestoreOrderRow['state'];
   readonly guestId: string | null;
+  /** What the copy makes anew when it is adopted. */
+  readonly regenerate: readonly Regenerable[];
 }
 
 export class RestoreOrders {
@@ -22,7 +26,8 @@ export class RestoreOrders {
   }
 
   async create(
-    order: Pick<RestoreOrder, 'id' | 'operationId' | 'sourceVmid' | 'targetVmid'>,
+    order: Pick<RestoreOrder, 'id' | 'operationId' | 'sourceVmid' | 'targetVmid'> &
+      Partial<Pick<RestoreOrder, 'regenerate'>>,
     now: number,
     expiresAt: number,
   ): Promise<void> {
@@ -37,6 +42,7 @@ export class RestoreOrders {
         guest_id: null,
         created_at: now,
         expires_at: expiresAt,
+        regenerate: JSON.stringify(order.regenerate ?? []),
       })
       .execute();
   }
@@ -78,6 +84,7 @@ export class RestoreOrders {
       targetVmid: row.target_vmid,
       state: row.state,
       guestId: row.guest_id,
+      regenerate: readRegenerate(row.regenerate),
     }));
   }
 

@@ -51,6 +51,34 @@ export class ScheduleRuns {
     return rows.map(read);
   }
 
+  /** When guests last had a turn in a schedule that drills, and it came to nothing; by VMID. */
+  async lastMissedDrills(schedule: string): Promise<Map<number, number>> {
+    const rows = await this.#db
+      .selectFrom('schedule_runs')
+      .select(['vmid', (select) => select.fn.max('ended_at').as('at')])
+      .where('schedule', '=', schedule)
+      .where('action', '=', 'drill')
+      .where('state', '=', 'missed')
+      .groupBy('vmid')
+      .execute();
+    return new Map(rows.map(({ vmid, at }) => [vmid, at ?? 0]));
+  }
+
+  /** Of each guest in each schedule the newest backup that was due. */
+  async lastOfEach(): Promise<ScheduleRun[]> {
+    const newest = this.#db
+      .selectFrom('schedule_runs')
+      .select((select) => select.fn.max('sequence').as('newest'))
+      .where('action', '=', 'backup')
+      .groupBy(['schedule', 'vmid']);
+    const rows = await this.#db
+      .selectFrom('schedule_runs')
+      .selectAll()
+      .where('sequence', 'in', newest)
+      .execute();
+    return rows.map(read);
+  }
+
   /** Newest first. */
   async of(schedule: string, limit: number): Promise<ScheduleRun[]> {
     const rows = await this.#db
@@ -82,6 +110,7 @@ async function write(db: Kysely<Tables>, runs: readonly ScheduleRun[]): Promise<
         id: run.id,
         schedule: run.schedule,
         vmid: run.vmid,
+        action: run.action,
         event_at: run.eventAt,
         due_at: run.dueAt,
         late: run.late ? 1 : 0,
@@ -97,6 +126,7 @@ function read(row: Omit<ScheduleRunRow, 'sequence'>): ScheduleRun {
     id: row.id,
     schedule: row.schedule,
     vmid: row.vmid,
+    action: row.action,
     cause: row.cause,
     eventAt: row.event_at,
     dueAt: row.due_at,

@@ -17,6 +17,8 @@ export interface GuestRow {
    * with a credential of its own.
    */
   copy_key: string | null;
+  /** Of a copy that was adopted: what it is told to make anew with each credential. */
+  regenerate: Json | null;
   agent_version: string | null;
   incarnation: Json | null;
   status: Json | null;
@@ -40,7 +42,7 @@ export interface EnrolmentRow {
 
 export interface OperationRow {
   id: string;
-  kind: 'backup' | 'restore' | 'snapshot' | 'rollback' | 'drill';
+  kind: 'backup' | 'restore' | 'snapshot' | 'rollback' | 'drill' | 'rehearsal';
   vmid: number;
   state: 'running' | 'succeeded' | 'failed';
   started_at: number;
@@ -85,6 +87,8 @@ export interface RestoreOrderRow {
   guest_id: string | null;
   created_at: number;
   expires_at: number;
+  /** What the copy makes anew when it is adopted. */
+  regenerate: Json | null;
 }
 
 export interface NodeRequestRow {
@@ -141,6 +145,7 @@ export interface ScheduleRunRow {
   id: string;
   schedule: string;
   vmid: number;
+  action: 'backup' | 'drill';
   cause: 'event' | 'request';
   event_at: number;
   due_at: number;
@@ -186,6 +191,9 @@ export interface AccountRow {
   password_hash: string;
   created_at: number;
   last_login_at: number | null;
+  /** Who vouches for it, and as whom; null for one with a password. */
+  issuer: string | null;
+  subject: string | null;
 }
 
 export interface LoginRow {
@@ -215,6 +223,47 @@ export interface DoctorReportRow {
   report: Json;
 }
 
+export interface NotificationChannelRow {
+  name: string;
+  version: number;
+  changed_at: number;
+  spec: Json;
+  /** Sealed. */
+  secrets: string;
+}
+
+export interface NotificationNoticeRow {
+  id: Generated<number>;
+  channel: string;
+  at: number;
+  notice: Json;
+}
+
+export interface NotificationDeliveryRow {
+  id: string;
+  channel: string;
+  message: Json;
+  state: 'waiting' | 'sent' | 'failed';
+  created_at: number;
+  attempts: number;
+  tried_at: number | null;
+  /** Null where it is not tried again. */
+  next_at: number | null;
+  error: string | null;
+}
+
+export interface NotificationIncidentRow {
+  kind: string;
+  vmid: number;
+  since: number;
+  /** Zero while it has to last first. */
+  told: 0 | 1;
+}
+
+export interface NotificationCursorRow {
+  sequence: number;
+}
+
 export interface Tables {
   guests: GuestRow;
   dismissed_copies: DismissedCopyRow;
@@ -235,4 +284,9 @@ export interface Tables {
   accounts: AccountRow;
   logins: LoginRow;
   audit: AuditRow;
+  notification_channels: NotificationChannelRow;
+  notification_notices: NotificationNoticeRow;
+  notification_deliveries: NotificationDeliveryRow;
+  notification_incidents: NotificationIncidentRow;
+  notification_cursor: NotificationCursorRow;
 }

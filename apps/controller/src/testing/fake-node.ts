@@ -62,6 +62,8 @@ export class FakeNode implements NodePort {
   /** Called at each request for a backup or a restore: throw to refuse. */
   onRequest: () => void = () => undefined;
   onNotes: () => void = () => undefined;
+  /** Called when a task is to be stopped: throw to refuse. */
+  onStop: () => void | Promise<void> = () => undefined;
   readonly journal: string[];
   readonly #clock: Clock;
   readonly #tasks: StartedTask[] = [];
@@ -177,6 +179,10 @@ export class FakeNode implements NodePort {
     return {
       upid,
       follow: (options) => this.#polls(script, status, options),
+      stop: async () => {
+        this.journal.push('stop task');
+        await this.onStop();
+      },
       wait: async () =>
         taskOutcome(
           status,

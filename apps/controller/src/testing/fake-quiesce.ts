@@ -1,4 +1,11 @@
-import type { QuiescePlan, ReleasedBy, RequestMethod, RequestResult, ServiceEvidence } from '@tacet/protocol';
+import type {
+  QuiescePlan,
+  ReleasedBy,
+  RequestMethod,
+  RequestResult,
+  ServiceEvidence,
+  ThawResult,
+} from '@tacet/protocol';
 import { requestSchemas } from '@tacet/protocol';
 import type { Clock } from '@tacet/runtime';
 
@@ -50,15 +57,18 @@ export class FakeQuiesce {
       }
       case 'thaw':
         if (this.isHeld) this.#release('controller');
-        return {
-          releasedBy: this.#releasedBy,
-          thawed: true,
-          services: this.#last,
-          failures: [],
-        } satisfies RequestResult<'thaw'>;
+        return this.#thawed();
+      case 'thaw-now':
+        if (!this.isHeld) return { ...this.#thawed(), releasedBy: null };
+        this.#release('operator');
+        return this.#thawed();
       case 'plan':
         return this.#plan();
     }
+  }
+
+  #thawed(): ThawResult {
+    return { releasedBy: this.#releasedBy, thawed: true, services: this.#last, failures: [] };
   }
 
   #expire(): void {

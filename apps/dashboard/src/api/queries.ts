@@ -10,8 +10,10 @@ import {
   scheduleRunListSchema,
   guestSchema,
   loginSchema,
+  nodeListSchema,
   operationListSchema,
   operationSchema,
+  settingListSchema,
   setupStateSchema,
   versionInfoSchema,
 } from '@tacet/protocol';
@@ -110,6 +112,16 @@ export const tokensQuery = queryOptions({
 export const auditQuery = queryOptions({
   queryKey: ['audit'],
   queryFn: async ({ signal }) => (await get(auditListSchema, '/audit?limit=100', signal)).entries,
+});
+
+export const nodesQuery = queryOptions({
+  queryKey: ['nodes'],
+  queryFn: async ({ signal }) => (await get(nodeListSchema, '/nodes', signal)).nodes,
+});
+
+export const settingsQuery = queryOptions({
+  queryKey: ['settings'],
+  queryFn: async ({ signal }) => (await get(settingListSchema, '/settings', signal)).settings,
 });
 
 export const schedulesQuery = queryOptions({

@@ -17,6 +17,14 @@ export function csrfOf(client: QueryClient): string | null {
   return client.getQueryData<LoginInfo | null>(sessionQuery.queryKey)?.csrfToken ?? null;
 }
 
+/** Somebody has come or gone: nothing stays of what another one was shown, or refused. */
+export function changeSession(client: QueryClient, session: LoginInfo | null): void {
+  // First of all: who observes a query that is removed hears nothing of the one that takes its place.
+  client.setQueryData(sessionQuery.queryKey, session);
+  const [kept] = sessionQuery.queryKey;
+  client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== kept });
+}
+
 /** One thing that can be changed; `mutate` takes the path and the body. */
 export interface Change {
   readonly method?: Method;

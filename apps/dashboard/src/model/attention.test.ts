@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { concernsOf, levelOf, overdueAfterMs } from './attention.ts';
+import { concernsOf, levelOf } from './attention.ts';
+import { overdueAfterMs } from './due.ts';
 import { aBackup, aGuest, now } from './testing.ts';
 
 const words = (guest: Parameters<typeof concernsOf>[0]): string[] =>

@@ -1,4 +1,5 @@
-import type { Backup, Guest } from '@tacet/protocol';
+import type { Guest } from '@tacet/protocol';
+import { dueOf } from './due.ts';
 import { ageOf } from './numbers.ts';
 import { readyOf } from './state.ts';
 import { consistencySaid } from './verdict.ts';
@@ -13,9 +14,6 @@ export interface Concern {
   readonly detail: string | null;
 }
 
-/** A nightly backup that is two hours late is late. */
-export const overdueAfterMs = 26 * 3_600_000;
-
 /** What an operator should know of a guest, the most urgent first. */
 export function concernsOf(guest: Guest, now: number): Concern[] {
   if (guest.identity === 'quarantined') {
@@ -29,7 +27,7 @@ export function concernsOf(guest: Guest, now: number): Concern[] {
   const concerns = [
     ...readinessConcerns(guest, now),
     ...doctorConcerns(guest),
-    ...backupConcerns(guest.lastBackup, now),
+    ...backupConcerns(guest, now),
   ];
   return concerns.toSorted((a, b) => rank[a.level] - rank[b.level]);
 }
@@ -54,13 +52,14 @@ function doctorConcerns({ backupReady }: Guest): Concern[] {
   return backupReady?.status === 'False' ? [act('next backup would fail', backupReady.message)] : [];
 }
 
-function backupConcerns(backup: Backup | null, now: number): Concern[] {
-  if (backup === null) return [watch('never backed up', 'This controller knows no backup of it.')];
-  const concerns: Concern[] = [];
-  if (now - backup.finishedAt > overdueAfterMs) {
-    concerns.push(act(`last backup ${ageOf(backup.finishedAt, now)} old`, null));
+function backupConcerns(guest: Guest, now: number): Concern[] {
+  const { lastBackup } = guest;
+  const { words, why } = dueOf(guest, now);
+  const concerns = words === null ? [] : [act(words, why)];
+  if (lastBackup === null) {
+    return [...concerns, watch('never backed up', 'This controller knows no backup of it.')];
   }
-  const { consistency, message } = backup.verdict;
+  const { consistency, message } = lastBackup.verdict;
   if (consistency !== 'app')
     concerns.push(watch(`last backup ${consistencySaid(consistency).words}`, message));
   return concerns;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { fleetItems, fleetRow, type FleetView, selectRows, summariseFleet } from './fleet.ts';
 import { aBackup, aGuest, anOperation, aService, now } from './testing.ts';
 
-const view: FleetView = { show: 'all', sort: 'attention', search: '', byNode: false };
+const view: FleetView = { show: 'all', sort: 'attention', search: '', group: 'none' };
 
 function guest(vmid: number, hostname: string, more: Partial<Guest> = {}): Guest {
   return aGuest({
@@ -50,6 +50,8 @@ describe('the fleet', () => {
 
   it.each([
     ['attention', [102, 105, 104]],
+    ['overdue', []],
+    ['unproven', [104]],
     ['away', [102]],
     ['quarantined', [105]],
     ['simulated', [105]],
@@ -63,19 +65,31 @@ describe('the fleet', () => {
   });
 
   it('groups by node, those without one apart', () => {
-    const items = fleetItems(selectRows(fleet, view), true);
-    expect(items.filter((item) => item.kind === 'node')).toEqual([
-      { kind: 'node', node: 'node not known before the first backup', count: 1 },
-      { kind: 'node', node: 'pve1', count: 3 },
-      { kind: 'node', node: 'pve2', count: 1 },
+    const items = fleetItems(selectRows(fleet, view), 'node');
+    expect(items.filter((item) => item.kind === 'group')).toEqual([
+      { kind: 'group', name: 'pve1', count: 3 },
+      { kind: 'group', name: 'pve2', count: 1 },
+      { kind: 'group', name: 'node not known yet', count: 1 },
     ]);
     expect(items).toHaveLength(8);
+  });
+
+  it('groups by tag and by pool, and shows a guest under each of its tags', () => {
+    const place = { node: 'pve1', name: null, tags: ['prod', 'eu'], pool: 'shops' };
+    const rows = [guest(101, 'shop', { place }), guest(102, 'wiki')].map((one) => fleetRow(one, now));
+    const named = (group: 'tag' | 'pool') =>
+      fleetItems(rows, group).map((item) =>
+        item.kind === 'group' ? `${item.name} ${item.count}` : item.row.name,
+      );
+    expect(named('tag')).toEqual(['eu 1', 'shop', 'prod 1', 'shop', 'without a tag 1', 'wiki']);
+    expect(named('pool')).toEqual(['shops 1', 'shop', 'in no pool 1', 'wiki']);
+    expect(selectRows(rows, { ...view, search: 'eu shops' })).toHaveLength(1);
   });
 
   it('answers the three questions', () => {
     const cameBack = anOperation({ kind: 'restore', restoredTo: 201 });
     const failed = anOperation({ kind: 'restore', vmid: 103, state: 'failed' });
-    expect(summariseFleet(fleet, [cameBack, failed], now)).toEqual({
+    expect(summariseFleet(fleet, [cameBack, failed])).toEqual({
       total: 4,
       act: 2,
       watch: 1,

@@ -1,6 +1,7 @@
 import type { Guest, Operation } from '@tacet/protocol';
-import { type Concern, compareLevels, concernsOf, type Level, levelOf, overdueAfterMs } from './attention.ts';
-import { nameOf, nodeOf, readiness, readyOf } from './state.ts';
+import { type Concern, compareLevels, concernsOf, type Level, levelOf } from './attention.ts';
+import { dueOf } from './due.ts';
+import { nameOf, nodeOf, poolOf, readiness, readyOf, tagsOf } from './state.ts';
 import { longestStall } from './verdict.ts';
 
 /** A guest, and what is made of it for a row. */
@@ -10,6 +11,8 @@ export interface FleetRow {
   readonly node: string | null;
   readonly concerns: readonly Concern[];
   readonly level: Level;
+  /** Its newest backup is older than its schedules want it. */
+  readonly isOverdue: boolean;
   readonly stallMs: number | null;
   /** Lower case, for the search. */
   readonly text: string;
@@ -25,15 +28,26 @@ export function fleetRow(guest: Guest, now: number): FleetRow {
     node: nodeOf(guest),
     concerns,
     level: levelOf(concerns),
+    isOverdue: dueOf(guest, now).isOverdue,
     stallMs: guest.lastBackup === null ? null : longestStall(guest.lastBackup),
-    text: [guest.vmid ?? '', name, nodeOf(guest) ?? '', ...stacks, readiness(guest).words]
+    text: [
+      guest.vmid ?? '',
+      name,
+      nodeOf(guest) ?? '',
+      ...tagsOf(guest),
+      poolOf(guest) ?? '',
+      ...stacks,
+      readiness(guest).words,
+    ]
       .join(' ')
       .toLowerCase(),
   };
 }
 
-export const shows = ['all', 'attention', 'away', 'quarantined', 'simulated'] as const;
+export const shows = ['all', 'attention', 'overdue', 'unproven', 'away', 'quarantined', 'simulated'] as const;
 export type Show = (typeof shows)[number];
+export const groups = ['none', 'node', 'tag', 'pool'] as const;
+export type Group = (typeof groups)[number];
 export const sorts = ['attention', 'vmid', 'name', 'readiness', 'age', 'stall'] as const;
 export type Sort = (typeof sorts)[number];
 
@@ -41,7 +55,7 @@ export interface FleetView {
   readonly show: Show;
   readonly sort: Sort;
   readonly search: string;
-  readonly byNode: boolean;
+  readonly group: Group;
 }
 
 /** Every word of the search must be found somewhere in the row. */
@@ -52,12 +66,16 @@ export function selectRows(rows: readonly FleetRow[], view: FleetView): FleetRow
     .toSorted((a, b) => comparisons[view.sort](a, b) || byVmid(a, b));
 }
 
-function isShown({ guest, level }: FleetRow, show: Show): boolean {
+function isShown({ guest, level, isOverdue }: FleetRow, show: Show): boolean {
   switch (show) {
     case 'all':
       return true;
     case 'attention':
       return level !== 'fine';
+    case 'overdue':
+      return isOverdue;
+    case 'unproven':
+      return guest.identity === 'enrolled' && guest.lastBackup?.verdict.consistency !== 'app';
     case 'away':
       return !guest.connected;
     case 'quarantined':
@@ -83,20 +101,38 @@ const comparisons: Record<Sort, Compare> = {
   stall: (a, b) => (b.stallMs ?? -1) - (a.stallMs ?? -1),
 };
 
-/** What a list shows: rows, with the heading of each node's before them where it is grouped. */
+/** What a list shows: rows, with a heading before those of a group. One with several tags stands in several groups. */
 export type FleetItem =
-  | { readonly kind: 'node'; readonly node: string; readonly count: number }
-  | { readonly kind: 'guest'; readonly row: FleetRow };
+  | { readonly kind: 'group'; readonly name: string; readonly count: number }
+  | { readonly kind: 'guest'; readonly row: FleetRow; readonly group: string };
 
-export function fleetItems(rows: readonly FleetRow[], byNode: boolean): FleetItem[] {
-  if (!byNode) return rows.map((row) => ({ kind: 'guest', row }));
-  const groups = Map.groupBy(rows, ({ node }) => node ?? 'node not known before the first backup');
-  return [...groups]
-    .toSorted(([a], [b]) => a.localeCompare(b))
-    .flatMap(([node, members]) => [
-      { kind: 'node' as const, node, count: members.length },
-      ...members.map((row) => ({ kind: 'guest' as const, row })),
-    ]);
+export function fleetItems(rows: readonly FleetRow[], group: Group): FleetItem[] {
+  if (group === 'none') return rows.map((row) => ({ kind: 'guest', row, group: '' }));
+  const members = new Map<string, FleetRow[]>();
+  const others: FleetRow[] = [];
+  for (const row of rows) {
+    const names = groupsOf(row, group);
+    for (const name of names) {
+      const own = members.get(name);
+      if (own === undefined) members.set(name, [row]);
+      else own.push(row);
+    }
+    if (names.length === 0) others.push(row);
+  }
+  const named = [...members].toSorted(([a], [b]) => a.localeCompare(b));
+  const all = others.length === 0 ? named : [...named, [without[group], others] as const];
+  return all.flatMap(([name, own]) => [
+    { kind: 'group' as const, name, count: own.length },
+    ...own.map((row) => ({ kind: 'guest' as const, row, group: name })),
+  ]);
+}
+
+const without = { node: 'node not known yet', tag: 'without a tag', pool: 'in no pool' };
+
+function groupsOf({ guest, node }: FleetRow, group: 'node' | 'tag' | 'pool'): readonly string[] {
+  if (group === 'tag') return tagsOf(guest);
+  const name = group === 'node' ? node : poolOf(guest);
+  return name === null ? [] : [name];
 }
 
 export interface FleetSummary {
@@ -104,7 +140,7 @@ export interface FleetSummary {
   readonly act: number;
   readonly watch: number;
   readonly ready: number;
-  /** The last backup is app-consistent, and no older than a day. */
+  /** The last backup is app-consistent, and as new as its schedules want it. */
   readonly consistent: number;
   /** A backup of it has come back, in a drill or a restore, as a guest that became ready. */
   readonly proven: number;
@@ -112,11 +148,7 @@ export interface FleetSummary {
   readonly quarantined: number;
 }
 
-export function summariseFleet(
-  rows: readonly FleetRow[],
-  operations: readonly Operation[],
-  now: number,
-): FleetSummary {
+export function summariseFleet(rows: readonly FleetRow[], operations: readonly Operation[]): FleetSummary {
   const own = rows.filter(({ guest }) => guest.identity === 'enrolled');
   const cameBack = new Set(
     operations
@@ -132,8 +164,7 @@ export function summariseFleet(
     watch: rows.filter(({ level }) => level === 'watch').length,
     ready: count(({ guest }) => guest.connected && readyOf(guest)?.status === 'True'),
     consistent: count(
-      ({ guest: { lastBackup } }) =>
-        lastBackup?.verdict.consistency === 'app' && now - lastBackup.finishedAt <= overdueAfterMs,
+      ({ guest: { lastBackup }, isOverdue }) => lastBackup?.verdict.consistency === 'app' && !isOverdue,
     ),
     proven: count(({ guest }) => isProven(guest)),
     quarantined: rows.length - own.length,

@@ -27,8 +27,8 @@ export function conditionSaid(
 }
 
 /** What a guest goes by, beside its VMID. */
-export function nameOf({ incarnation }: Guest): string {
-  return incarnation?.hostname ?? '';
+export function nameOf({ incarnation, place }: Guest): string {
+  return incarnation?.hostname ?? place?.name ?? '';
 }
 
 /** Two copies may show one VMID: only the enrolled one is found by it. */
@@ -36,7 +36,28 @@ export function guestPath({ id, vmid, identity }: Guest): string {
   return identity === 'enrolled' && vmid !== null ? `/guests/${vmid}` : `/copies/${encodeURIComponent(id)}`;
 }
 
-/** Known from the last backup only: an agent cannot see where it runs. */
-export function nodeOf({ lastBackup }: Guest): string | null {
-  return lastBackup?.node ?? null;
+/** As a node has shown it, else from the last backup: an agent cannot see where it runs. */
+export function nodeOf({ place, lastBackup }: Guest): string | null {
+  return place?.node ?? lastBackup?.node ?? null;
+}
+
+export function tagsOf({ place }: Guest): readonly string[] {
+  return place?.tags ?? [];
+}
+
+export function poolOf({ place }: Guest): string | null {
+  return place?.pool ?? null;
+}
+
+/** What the doctor says of the next backup. */
+export function nextBackupSaid({ backupReady }: Guest): Said {
+  switch (backupReady?.status) {
+    case 'True':
+      return { tone: 'good', words: 'would work' };
+    case 'False':
+      return { tone: 'bad', words: 'would fail' };
+    case 'Unknown':
+    case undefined:
+      return { tone: 'unknown', words: 'not known' };
+  }
 }

@@ -111,7 +111,7 @@ export function stepTitle({ name }: Pick<Step, 'name'>): string {
 }
 
 const troubles =
-  /^(not-held|prepare-failed|renew-failed|hold-too-long|thaw-unanswered|request-lost|node-lost|node-says|notes-not-written|archive-not-found|storage-unknown)$/;
+  /^(not-held|prepare-failed|renew-failed|hold-too-long|thaw-unanswered|request-lost|node-lost|node-says|notes-not-written|archive-not-found|storage-unknown|not-stopped|thawed-now|cancel-asked)$/;
 
 /** Steps that say that something did not go as it should. */
 export function isTrouble({ name }: Pick<Step, 'name'>): boolean {

@@ -8,6 +8,8 @@ interface FormDialogProps {
   readonly change: { readonly isPending: boolean; readonly error: Error | null };
   /** On the button that asks. */
   readonly word: string;
+  /** On the one that does not; `Cancel` when left out. */
+  readonly back?: string;
   /** False while what was typed is not enough. */
   readonly isComplete?: boolean;
   /** True where the fields say by themselves what is wrong. */
@@ -22,6 +24,7 @@ export function FormDialog({
   title,
   change,
   word,
+  back = 'Cancel',
   isComplete = true,
   noValidate = false,
   onSubmit,
@@ -37,7 +40,7 @@ export function FormDialog({
       <form onSubmit={submit} noValidate={noValidate}>
         {children}
         {change.error !== null && <ProblemNote error={change.error} />}
-        <DialogEnd onClose={onClose}>
+        <DialogEnd onClose={onClose} word={back}>
           <button type="submit" className="button button-main" disabled={change.isPending || !isComplete}>
             {change.isPending ? 'Asking…' : word}
           </button>

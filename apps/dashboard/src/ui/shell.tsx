@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { sessionQuery, versionQuery } from '../api/queries.ts';
-import { useChange, useMay } from '../api/session.ts';
+import { changeSession, useChange, useMay } from '../api/session.ts';
 import { useLiveness } from '../live/live.tsx';
 import { useNow } from '../live/now.ts';
 import { agoOf, timeOf } from '../model/numbers.ts';
@@ -18,12 +18,19 @@ const places = [
   { path: '/events', name: 'Events', also: /^\/events/ },
   { path: '/findings', name: 'Findings', also: /^\/findings/ },
   { path: '/schedules', name: 'Schedules', also: /^\/schedules/ },
+  { path: '/notifications', name: 'Notifications', also: /^\/notifications/ },
+  { path: '/nodes', name: 'Nodes', also: /^\/nodes/ },
 ];
-const adminPlaces = [{ path: '/access', name: 'Access', also: /^\/access/ }];
+const operatorPlaces = [{ path: '/settings', name: 'Settings', also: /^\/settings/ }];
+const adminPlaces = [
+  { path: '/access', name: 'Access', also: /^\/access/ },
+  { path: '/audit', name: 'Audit', also: /^\/audit/ },
+];
 
 /** What stands around every page. */
 export function Shell({ children }: { children: ReactNode }) {
   const [location] = useLocation();
+  const isOperator = useMay('operator');
   const isAdmin = useMay('admin');
   const hasMoved = useFocusOnHeading(location);
   return (
@@ -37,11 +44,13 @@ export function Shell({ children }: { children: ReactNode }) {
             <Brand />
           </Link>
           <nav aria-label="Main" className="shell-nav">
-            {[...places, ...(isAdmin ? adminPlaces : [])].map(({ path, name, also }) => (
-              <Link key={path} href={path} aria-current={also.test(location) ? 'page' : undefined}>
-                {name}
-              </Link>
-            ))}
+            {[...places, ...(isOperator ? operatorPlaces : []), ...(isAdmin ? adminPlaces : [])].map(
+              ({ path, name, also }) => (
+                <Link key={path} href={path} aria-current={also.test(location) ? 'page' : undefined}>
+                  {name}
+                </Link>
+              ),
+            )}
           </nav>
           <div className="shell-foot">
             <LivenessNote />
@@ -87,10 +96,7 @@ function Account() {
   const { data: session } = useQuery(sessionQuery);
   const { data: version } = useQuery(versionQuery);
   const [isChanging, setChanging] = useState(false);
-  const logOut = useChange(null, () => {
-    client.clear();
-    client.setQueryData(sessionQuery.queryKey, null);
-  });
+  const logOut = useChange(null, () => changeSession(client, null));
   return (
     <div className="account">
       <p>

@@ -43,6 +43,7 @@ describe('a run', () => {
     expect(decision).toEqual({
       due: [101, 102].map((vmid) => ({
         schedule: 'nightly',
+        action: 'backup',
         vmid,
         eventAt: midnight,
         dueAt: midnight,
@@ -166,6 +167,7 @@ describe('after the controller was down', () => {
     expect(due).toEqual(
       [101, 102].map((vmid) => ({
         schedule: 'nightly',
+        action: 'backup',
         vmid,
         eventAt: midnight,
         dueAt: midnight,
@@ -179,7 +181,13 @@ describe('after the controller was down', () => {
     const { due, missed } = dueRuns([skip], down, midnight + 15 * minuteMs + 1);
     expect(due).toEqual([]);
     expect(missed).toEqual(
-      [101, 102].map((vmid) => ({ schedule: 'nightly', vmid, dueAt: midnight, because: 'skipped' })),
+      [101, 102].map((vmid) => ({
+        schedule: 'nightly',
+        action: 'backup',
+        vmid,
+        dueAt: midnight,
+        because: 'skipped',
+      })),
     );
   });
 
@@ -192,6 +200,7 @@ describe('after the controller was down', () => {
     expect(missed).toEqual(
       [101, 102].map((vmid) => ({
         schedule: 'nightly',
+        action: 'backup',
         vmid,
         dueAt: midnight + 48 * hourMs,
         because: 'superseded',
@@ -231,7 +240,13 @@ describe('a guest whose last run still waits', () => {
     const { due, missed } = dueRuns([scheduleOf()], waiting, at('2026-06-02T00:00Z'));
     expect(due.map(({ vmid }) => vmid)).toEqual([102]);
     expect(missed).toEqual([
-      { schedule: 'nightly', vmid: 101, dueAt: at('2026-06-02T00:00Z'), because: 'still-queued' },
+      {
+        schedule: 'nightly',
+        action: 'backup',
+        vmid: 101,
+        dueAt: at('2026-06-02T00:00Z'),
+        because: 'still-queued',
+      },
     ]);
   });
 

@@ -1,6 +1,8 @@
+import type { ScheduleAction } from '@tacet/protocol';
 import { lastEvent, nextEvent } from '../calendar/next-event.ts';
 import type { CompiledSchedule } from './compile-schedule.ts';
 import { jitterOf } from './jitter.ts';
+import { type DrillRecord, nextDrills } from './next-drills.ts';
 import { type SelectableGuest, selectGuests } from './select-guests.ts';
 
 export interface ScheduleState {
@@ -15,10 +17,13 @@ export interface ScheduleState {
    * All of them, those of a node that does not answer as they were last seen: who is missing here has no run.
    */
   readonly guests: readonly SelectableGuest[];
+  /** By the name of the schedule and VMID, of those that drill; nothing is known of who is missing. */
+  readonly drillRecords?: ReadonlyMap<string, ReadonlyMap<number, DrillRecord>>;
 }
 
 export interface DueRun {
   readonly schedule: string;
+  readonly action: ScheduleAction;
   readonly vmid: number;
   /** The event, and when this guest's turn was, which is later by its jitter. */
   readonly eventAt: number;
@@ -30,13 +35,15 @@ export interface DueRun {
 /** The last run of this guest that has no backup of its own; there may be earlier ones since the last decision. */
 export interface MissedRun {
   readonly schedule: string;
+  readonly action: ScheduleAction;
   readonly vmid: number;
   readonly dueAt: number;
   /**
    * `skipped`: the controller was down, and the schedule makes up for nothing. `superseded`: a later run makes up
-   * for it. `still-queued`: the run before has not begun yet, and will do for both.
+   * for it. `still-queued`: the run before has not begun yet, and will do for both. `no-backup`: there is nothing to
+   * drill.
    */
-  readonly because: 'skipped' | 'superseded' | 'still-queued';
+  readonly because: 'skipped' | 'superseded' | 'still-queued' | 'no-backup';
 }
 
 export interface Decision {
@@ -67,7 +74,16 @@ export function dueRuns(schedules: readonly CompiledSchedule[], state: ScheduleS
     const soonest = nextEvent(compiled.event, since - schedule.when.jitterMs, compiled.zone);
     if (soonest === undefined || soonest > now) continue;
     const find = eventsOf(compiled, since, now);
-    for (const { vmid } of selectGuests(schedule.guests, state.guests).selected) {
+    const { selected } = selectGuests(schedule.guests, state.guests);
+    const { turn, withoutBackup } = ofThisTurn(compiled, selected, state);
+    for (const { vmid } of withoutBackup) {
+      const event = lastEvent(compiled.event, since, now, compiled.zone);
+      if (event !== undefined) {
+        const of = { schedule: schedule.name, action: schedule.action, vmid };
+        decision.missed.push({ ...of, dueAt: event, because: 'no-backup' });
+      }
+    }
+    for (const { vmid } of turn) {
       const jitterMs = jitterOf(schedule.name, vmid, schedule.when.jitterMs);
       const events = find(jitterMs);
       if (events) decide(decision, compiled, { vmid, jitterMs, ...events }, queued, now);
@@ -110,6 +126,21 @@ function eventsOf({ event, zone }: CompiledSchedule, since: number, now: number)
   };
 }
 
+/** All of those that are selected are backed up each time, and some of them drilled. */
+function ofThisTurn(
+  { schedule }: CompiledSchedule,
+  selected: readonly SelectableGuest[],
+  { drillRecords }: ScheduleState,
+): { turn: readonly SelectableGuest[]; withoutBackup: readonly SelectableGuest[] } {
+  if (schedule.action === 'backup') return { turn: selected, withoutBackup: [] };
+  const { drill, withoutBackup } = nextDrills(
+    selected,
+    drillRecords?.get(schedule.name) ?? new Map(),
+    schedule.perRun,
+  );
+  return { turn: drill, withoutBackup };
+}
+
 function decide(
   { due, missed }: Decision,
   { schedule }: CompiledSchedule,
@@ -119,7 +150,7 @@ function decide(
 ): void {
   const dueAt = last + jitterMs;
   const late = now - dueAt > punctualMs;
-  const of = { schedule: schedule.name, vmid };
+  const of = { schedule: schedule.name, action: schedule.action, vmid };
   if (late && schedule.missed === 'skip') missed.push({ ...of, dueAt, because: 'skipped' });
   else if (queued.has(keyOf(schedule.name, vmid))) missed.push({ ...of, dueAt, because: 'still-queued' });
   else {

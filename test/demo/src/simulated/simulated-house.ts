@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Controller, parseConfig, startController } from '@tacet/controller';
-import { MemoryBackend } from '@tacet/pve-sim';
+import { type Controller, type ControllerConfigInput, parseConfig, startController } from '@tacet/controller';
+import { MemoryBackend, type MemoryBackendOptions } from '@tacet/pve-sim';
 import type { Logger, Undo } from '@tacet/runtime';
 import { startNode } from '../node.ts';
 import { SimulatedGuest, type SimulatedGuestOptions } from './simulated-guest.ts';
@@ -19,6 +19,10 @@ export interface SimulatedHouseOptions {
   /** The one guest that is there; its agent is not enrolled. */
   readonly original: number;
   readonly log: Logger;
+  /** What the node's guests are kept in; in memory when left out. */
+  readonly makeBackend?: (options: MemoryBackendOptions) => MemoryBackend;
+  /** Of the controller, beside what it cannot do without. */
+  readonly configure?: Partial<ControllerConfigInput>;
   /** Hears of each write that a guest has acknowledged. */
   readonly acknowledge?: (vmid: number, ...write: Parameters<SimulatedGuestOptions['acknowledge']>) => void;
 }
@@ -26,7 +30,13 @@ export interface SimulatedHouseOptions {
 /** A real controller that nobody has set up yet, on a simulated node. What was opened is `undo`'s to close. */
 export async function openSimulatedHouse(
   undo: Undo,
-  { original, log, acknowledge = () => undefined }: SimulatedHouseOptions,
+  {
+    original,
+    log,
+    acknowledge = () => undefined,
+    makeBackend = (options) => new MemoryBackend(options),
+    configure = {},
+  }: SimulatedHouseOptions,
 ): Promise<SimulatedHouse> {
   const directory = await mkdtemp(join(tmpdir(), 'tacet-simulated-'));
   undo.defer(() => rm(directory, { recursive: true, force: true }));
@@ -45,7 +55,7 @@ export async function openSimulatedHouse(
   };
   undo.defer(() => Promise.all([...guests.values()].map((guest) => guest.stop())));
   const node = await startNode({
-    backend: new MemoryBackend({ guests: [{ vmid: original, config: guestConfig(original) }], content: add }),
+    backend: makeBackend({ guests: [{ vmid: original, config: guestConfig(original) }], content: add }),
     storages: [
       { storage: 'local', type: 'dir', content: ['backup'], path: join(directory, 'local') },
       { storage: 'guests', type: 'zfspool', content: ['rootdir'], path: '/guests' },
@@ -57,6 +67,7 @@ export async function openSimulatedHouse(
   undo.defer(() => node[Symbol.asyncDispose]());
 
   const config = parseConfig({
+    ...configure,
     listen: { address: '127.0.0.1', port: 0 },
     stateDir: join(directory, 'controller'),
     nodes: [node.config],

@@ -15,18 +15,30 @@ export class FleetServer implements AsyncDisposable {
   readonly #guests: Guest[];
   readonly #streams: Set<ServerResponse>;
   readonly #close: () => void;
+  /** Paths below `/api/v1` that fail for as long as they stand here. */
+  readonly broken: Set<string>;
   #sequence = 0;
 
-  private constructor(url: string, guests: Guest[], streams: Set<ServerResponse>, close: () => void) {
+  private constructor(
+    url: string,
+    guests: Guest[],
+    streams: Set<ServerResponse>,
+    broken: Set<string>,
+    close: () => void,
+  ) {
     this.url = url;
     this.#guests = guests;
     this.#streams = streams;
+    this.broken = broken;
     this.#close = close;
   }
 
-  static async start(count: number): Promise<FleetServer> {
-    const guests = Array.from({ length: count }, (_, index) => aGuest(index));
+  /** @param guests how many, or which */
+  static async start(fleet: number | readonly Guest[]): Promise<FleetServer> {
+    const guests =
+      typeof fleet === 'number' ? Array.from({ length: fleet }, (_, index) => aGuest(index)) : [...fleet];
     const streams = new Set<ServerResponse>();
+    const broken = new Set<string>();
     const server = createServer((request, response) => {
       const path = new URL(request.url ?? '/', 'http://x').pathname;
       if (path === '/api/v1/events/stream') {
@@ -34,6 +46,8 @@ export class FleetServer implements AsyncDisposable {
         response.write('retry: 3000\n\n');
         streams.add(response);
         response.on('close', () => streams.delete(response));
+      } else if (path.startsWith('/api/v1/') && broken.has(path.slice('/api/v1'.length))) {
+        response.writeHead(503, { 'Content-Type': 'application/problem+json' }).end(JSON.stringify(problem));
       } else if (path.startsWith('/api/v1/')) {
         const found = answer(path.slice('/api/v1'.length), guests);
         response.writeHead(found === undefined ? 404 : 200, { 'Content-Type': 'application/json' });
@@ -46,7 +60,7 @@ export class FleetServer implements AsyncDisposable {
     await once(server, 'listening');
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('no port');
-    return new FleetServer(`http://127.0.0.1:${address.port}`, guests, streams, () => {
+    return new FleetServer(`http://127.0.0.1:${address.port}`, guests, streams, broken, () => {
       server.close();
       server.closeAllConnections();
     });
@@ -82,6 +96,15 @@ export class FleetServer implements AsyncDisposable {
   }
 }
 
+const problem = {
+  type: 'about:blank',
+  title: 'Service Unavailable',
+  status: 503,
+  detail: 'the store does not answer',
+  code: 'internal',
+  hint: 'Its log says why.',
+};
+
 function answer(path: string, guests: readonly Guest[]): unknown {
   const login: LoginInfo = { account: { name: 'conductor', role: 'admin' }, csrfToken: 'x' };
   const one = /^\/guests\/(\d+)$/.exec(path)?.[1];
@@ -107,7 +130,7 @@ async function sendFile(path: string, response: ServerResponse): Promise<void> {
   }
 }
 
-function aGuest(index: number): Guest {
+export function aGuest(index: number): Guest {
   const vmid = 100 + index;
   const now = Date.now();
   return {

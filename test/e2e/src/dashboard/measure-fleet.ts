@@ -64,7 +64,7 @@ async function measure(guests: number): Promise<Measured> {
       .click();
     await page.mouse.wheel(0, 4000);
     await page.waitForTimeout(500);
-    await page.getByRole('checkbox').click();
+    await page.getByLabel('Group by').selectOption(['node', 'none'][round % 2] ?? 'node');
     await page.waitForTimeout(500);
   }
   const elapsedMs = Date.now() - startedAt;

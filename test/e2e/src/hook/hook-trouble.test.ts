@@ -218,3 +218,26 @@ describe('a vzdump that ends without a word', () => {
     await expectFree(house, single);
   });
 });
+
+describe('a rehearsal of the guest that vzdump comes to', () => {
+  it('makes room: the backup is held, and proven', async () => {
+    const api = await house.api();
+    const guest = house.guest(single);
+    const begun = Promise.withResolvers<void>();
+    let isFirst = true;
+    guest.before = async (method) => {
+      if (method !== 'prepare' || !isFirst) return;
+      isFirst = false;
+      begun.resolve();
+      await sleep(20_000, undefined, { ref: false });
+    };
+    await api.call('POST', `/api/v1/guests/${single}/rehearsals`);
+    await begun.promise;
+    const run = await house.user.vzdump({ vmid: single });
+    expect(run.exitstatus).toBe('OK');
+    expect((await recorded(house, single)).verdict).toMatchObject({ consistency: 'app' });
+    await expectFree(house, single);
+    const rehearsal = (await house.operations()).find(({ kind }) => kind === 'rehearsal');
+    expect(rehearsal).toMatchObject({ state: 'failed', error: { code: 'cancelled' } });
+  });
+});

@@ -37,6 +37,7 @@ describe.skipIf(skipped)(`the packages${skipped ? ` (skipped: ${reasons.join('; 
         'tacet-agent_0.1.0_all.cdx.json',
         'tacet-controller_0.1.0_amd64.deb',
         'tacet-controller_0.1.0_amd64.cdx.json',
+        'tacet-controller_0.1.0_amd64.context.tar.gz',
       ]);
       expect(await buildPackages(join(directory, 'second'))).toEqual(sums);
     },

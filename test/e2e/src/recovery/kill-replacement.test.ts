@@ -1,4 +1,4 @@
-import { type Operation, operationSchema } from '@tacet/protocol';
+import { type Operation, operationSchema, scheduleRunListSchema, scheduleViewSchema } from '@tacet/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Stage } from './gated-backend.ts';
 import { RecoveryHouse } from './recovery-house.ts';
@@ -258,5 +258,49 @@ describe('a controller that is killed during a drill leaves no scratch guest beh
     await house.restart();
     gate.open();
     expect(await cleanedUp(900)).toMatchObject(over);
+  });
+});
+
+describe('a scheduled drill whose controller is killed in its middle', () => {
+  const vmid = guests.drilled;
+  const path = '/api/v1/schedules/drills';
+
+  const runs = async () =>
+    (await (await house.api()).expect(scheduleRunListSchema, 'GET', `${path}/runs`)).runs;
+
+  it('leaves no scratch guest, is no proof, and has the next turn', async () => {
+    const api = await house.api();
+    await api.expect(scheduleViewSchema, 'PUT', path, {
+      name: 'drills',
+      action: 'drill',
+      guests: { include: { vmids: [guests.snapshot, vmid] } },
+      when: { event: 'yearly', timeZone: 'UTC' },
+    });
+    const run = async (): Promise<void> => {
+      expect((await (await house.api()).call('POST', `${path}/runs`, {})).status).toBe(202);
+    };
+    const goOn = await killAt(run, 'restore', asked('restore'));
+    await house.restart();
+    goOn();
+    await expect
+      .poll(async () => (await runs()).map(({ state }) => state), { timeout: 20_000 })
+      .toEqual(['failed']);
+    const [killed] = await runs();
+    expect(killed).toMatchObject({ vmid, action: 'drill', message: expect.stringContaining('restarted') });
+    expect(await house.ended(vmid)).toMatchObject({
+      id: killed?.operationId,
+      kind: 'drill',
+      state: 'failed',
+    });
+    expect(() => house.backend.state(900)).toThrow('no guest 900');
+    await run();
+    await expect.poll(() => house.isRunning(900), { timeout: 20_000 }).toBe(true);
+    await house.connectAgent(900, vmid);
+    await expect
+      .poll(async () => (await runs()).map(({ state }) => state), { timeout: 20_000 })
+      .toEqual(['succeeded', 'failed']);
+    expect((await runs())[0]?.message).toMatch(/^restorable, ready after/);
+    expect(() => house.backend.state(900)).toThrow('no guest 900');
+    expect((await house.backups(vmid))[0]?.drill).toMatchObject({ outcome: 'proven' });
   });
 });

@@ -85,7 +85,7 @@ describe('tacet schedule', () => {
     });
     expect(err).toContain('when.event: the calendar event "mon..fri 25:00" cannot be read, at "25"');
     expect(err).toContain('when.timeZone: the time zone "Europe/Bielefeld" is not known');
-    expect(code).toBe(exitCodes.failed);
+    expect(code).toBe(exitCodes.usage);
     const closed = await set({
       guests: { include: { all: true } },
       when: yearly,
@@ -95,6 +95,27 @@ describe('tacet schedule', () => {
     expect(closed.err).toContain('fail-closed goes with the mode snapshot only');
     await writeFile(file, '{"name":');
     expect((await tacet(`schedule set nightly --file ${file}`)).code).toBe(exitCodes.usage);
+  });
+
+  it('drills, and shows in which order', async () => {
+    const made = await set({ action: 'drill', guests: { include: { vmids: [101] } }, when: yearly });
+    expect(made.err).toBe('');
+    expect(made.out).toContain('Drills    of the newest backup of 1 guest each time');
+    expect(made.out).toMatch(/101 +ct101 +pve1 +local +- +VMID 101 +no backup to drill, never drilled/);
+    expect((await tacet('schedule list')).out).toMatch(/nightly .* drill /);
+    await tacet('schedule run nightly 101');
+    await expect
+      .poll(async () => (await tacet('schedule show nightly')).out, { timeout: 30_000 })
+      .toMatch(/101 .*by hand +missed +there is no backup of it to drill/);
+    expect((await tacet('schedule run nightly')).code).toBe(exitCodes.ok);
+    const { code, err } = await set({
+      action: 'drill',
+      guests: { include: { all: true } },
+      when: yearly,
+      storage: 'pbs',
+    });
+    expect(err).toContain('a drill makes no backup: leave it out');
+    expect(code).not.toBe(exitCodes.ok);
   });
 
   it('deletes it', async () => {

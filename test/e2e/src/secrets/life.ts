@@ -243,7 +243,7 @@ export class Life implements AsyncDisposable {
   }
 
   /** Asks the API; the answer is kept. */
-  async ask(method: 'GET' | 'POST', path: string, body?: unknown, token?: string): Promise<number> {
+  async ask(method: 'GET' | 'POST' | 'PUT', path: string, body?: unknown, token?: string): Promise<number> {
     const { url, token: own } = await this.access();
     const answer = await new ApiClient(url, token ?? own).call(method, path, body);
     this.evidence.add(`api ${method}`, `${method} ${path}\n${JSON.stringify(answer)}\n`);

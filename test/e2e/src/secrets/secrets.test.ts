@@ -12,6 +12,7 @@ import {
 import { ApiClient } from '@tacet/controller/testing';
 import { systemClock, Undo } from '@tacet/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tellThroughChannels } from './channels.ts';
 import { askEveryGet } from './every-get.ts';
 import { Evidence } from './evidence.ts';
 import { Life } from './life.ts';
@@ -33,6 +34,15 @@ const typed = {
   pastedSecret: '7f1d9a52-3c44-4f0e-9be1-5a8d20c3e6b7',
 };
 
+const channelSecrets = {
+  hookPath: 'hook-xK3vB8nM1qW6zR5tY2uI',
+  hookKey: 'signed-with-L9pO4iU7yT2rE5wQ8a',
+  pushToken: 'tk_5fG8hJ1kL4zX7cV0bN3mQ6w',
+  pushTopic: 'topic-aS4dF7gH0jK3lZ6x',
+  mailPassword: 'ein rotes pferd im postfach 1871',
+  checkId: '3f6a1c58-9d27-4be0-8c14-70a5e2d9b6f3',
+};
+
 const undo = new Undo();
 const needles: Needle[] = [];
 let life: Life;
@@ -43,12 +53,14 @@ const steps: Record<string, unknown> = {};
 beforeAll(async () => {
   life = await Life.begin(given);
   undo.defer(() => life[Symbol.asyncDispose]());
-  for (const [name, secret] of Object.entries({ ...given, ...typed })) needles.push(needle(name, secret));
+  for (const [name, secret] of Object.entries({ ...given, ...typed, ...channelSecrets }))
+    needles.push(needle(name, secret));
   await provisioned();
   await enrolledAndBackedUp();
   await restored();
   await copied();
   await refused();
+  steps['channels'] = await tellThroughChannels(life, channelSecrets, undo);
   await failed();
   statuses = await askEveryGet(life, await candidates());
   await life.collectFiles();
@@ -201,7 +213,7 @@ async function candidates(): Promise<Record<string, readonly string[]>> {
   return {
     vmid: ['101', '201', '999'],
     id: [...operations, ...guests].map(({ id }) => id),
-    name: ['anna', 'ci', 'cli', 'none'],
+    name: ['anna', 'ci', 'cli', 'hook', 'push', 'mail', 'check', 'none'],
   };
 }
 
@@ -263,6 +275,7 @@ describe('over a whole life', () => {
       'a viewer who wants more': 403,
       'node down': 1,
       'agent away': 3,
+      channels: Array(10).fill(200),
       rotate: 0,
       'refused by the node': 1,
       'starts in vain': [1, 1, 1, 1, 1, 1],
@@ -304,7 +317,15 @@ describe('over a whole life', () => {
     expect(asked.length).toBeGreaterThan(8);
     expect(asked.filter(([, status]) => status >= 500)).toEqual([]);
     const answered = asked.filter(([, status]) => status < 300).map(([path]) => path);
-    for (const path of ['guests', 'guests/{vmid}', 'operations', 'operations/{id}', 'backups', 'events']) {
+    for (const path of [
+      'guests',
+      'guests/{vmid}',
+      'operations',
+      'operations/{id}',
+      'backups',
+      'events',
+      'notifications/{name}/deliveries',
+    ]) {
       expect(answered).toContain(`/api/v1/${path}`);
     }
   });

@@ -63,6 +63,7 @@ export class WiredAgent implements AsyncDisposable {
           hold: unasked,
           renew: unasked,
           thaw: unasked,
+          'thaw-now': unasked,
           plan: unasked,
         }),
         clock,
@@ -70,6 +71,7 @@ export class WiredAgent implements AsyncDisposable {
         identities: new IdentityStore(stateDir, { log, clock }),
         identity,
         // It comes back at once.
+        regeneration: { begin: () => undefined },
         random: () => 0,
       },
       this.#stop.signal,

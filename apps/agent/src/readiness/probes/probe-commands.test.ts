@@ -1,5 +1,5 @@
-import { silentLogger, systemClock } from '@tacet/runtime';
-import { expect, it } from 'vitest';
+import { ManualClock, silentLogger } from '@tacet/runtime';
+import { expect, it, vi } from 'vitest';
 import type { ExecRequest } from '../../engine/engine.ts';
 import { MemoryGuestHost } from '../../guest/memory-guest-host.ts';
 import { MemoryEngine } from '../../memory.ts';
@@ -17,13 +17,14 @@ class HangingEngine extends MemoryEngine {
 }
 
 it('kills a command that is given up, and no other one of its container', async () => {
+  const clock = new ManualClock();
   const engine = new HangingEngine({ containers: [{ stack: 'shop', service: 'web', image: 'web' }] });
   const host = new MemoryGuestHost({ engine });
   const killed: string[] = [];
   const processes = {
     killMarked: async (_cgroup: string, variable: string) => void killed.push(variable),
   };
-  const ports = { engine, host: { freezer: host.freezer, processes }, clock: systemClock, log: silentLogger };
+  const ports = { engine, host: { freezer: host.freezer, processes }, clock, log: silentLogger };
   const commands = probeCommands(ports);
   const [web] = await engine.containers(AbortSignal.timeout(1_000));
   const first = new AbortController();
@@ -33,5 +34,9 @@ it('kills a command that is given up, and no other one of its container', async 
   expect(killed).toEqual([]);
   first.abort();
   await expect(given).rejects.toThrow('given up');
-  expect(killed).toEqual(engine.marks.slice(0, 1));
+  const [mark] = engine.marks;
+  expect(killed).toEqual([mark]);
+  // One that is started after it was given up is killed too.
+  await clock.advance(300);
+  await vi.waitFor(() => expect(killed).toEqual([mark, mark]));
 });

@@ -14,9 +14,22 @@ export function probeCommands(ports: KillPorts & { engine: Engine }): ProbeComma
       try {
         return await ports.engine.exec(containerId, marked, signal);
       } catch (error) {
-        if (signal.aborted) await killCommand(containerId, mark, ports);
+        if (signal.aborted) {
+          await killCommand(containerId, mark, ports);
+          void killLate(containerId, mark, ports); // never rejects
+        }
         throw error;
       }
     },
   };
+}
+
+/** An engine with much to do starts a command after it was given up (seen in the lab). */
+const lateStartsMs = [300, 1_000, 3_000];
+
+async function killLate(containerId: string, mark: string, ports: KillPorts): Promise<void> {
+  for (const afterMs of lateStartsMs) {
+    await ports.clock.sleep(afterMs);
+    await killCommand(containerId, mark, ports);
+  }
 }

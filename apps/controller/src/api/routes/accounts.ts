@@ -76,7 +76,7 @@ export function accountRoutes(app: OpenAPIHono, { access, store, clock }: ApiDep
     const { name } = c.req.valid('param');
     const { role, password } = c.req.valid('json');
     c.set('auditSubject', [role, password && 'password'].filter(Boolean).join(', '));
-    await get(name);
+    requireOwn(await get(name));
     if (role !== undefined) requireDone(await accounts.setRole(name, role), name);
     if (password !== undefined) {
       await accounts.setPassword(name, await hashPassword(password));
@@ -92,6 +92,14 @@ export function accountRoutes(app: OpenAPIHono, { access, store, clock }: ApiDep
     requireDone(await accounts.remove(name), name);
     access.changed();
     return c.body(null, 204);
+  });
+}
+
+/** What is changed here would be changed back at the next login. */
+function requireOwn({ name, issuer }: Account): void {
+  if (issuer === undefined) return;
+  throw new Failure('conflict', `${issuer} vouches for ${name}, who has no password here`, {
+    hint: 'The role is that of a group: change the groups there, or `oidc.roles` in the configuration.',
   });
 }
 

@@ -34,7 +34,8 @@ export function copyRoutes(app: OpenAPIHono, { copies, roster, simulation }: Api
 
   app.openapi(adopt, async (c) => {
     const { id } = c.req.valid('param');
-    return c.json(view(await copies.adopt(id, c.req.valid('json').vmid)), 200);
+    const { vmid, regenerate } = c.req.valid('json');
+    return c.json(view(await copies.adopt(id, vmid, regenerate)), 200);
   });
 
   app.openapi(dismiss, async (c) => c.json(view(await copies.dismiss(c.req.valid('param').id)), 200));

@@ -4,11 +4,13 @@ import {
   type BackupReady,
   enrolmentSchema,
   type Guest,
+  type GuestSchedule,
   guestListSchema,
   guestSchema,
 } from '@tacet/protocol';
 import { Failure } from '../../failure.ts';
 import { guestView } from '../../gateway/guest-view.ts';
+import type { KnownGuest } from '../../store/known-guests.ts';
 import type { StoredGuest } from '../../store/guests.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answers, problems, vmidPath } from '../describe.ts';
@@ -47,17 +49,27 @@ export function guestRoutes(app: OpenAPIHono, deps: ApiDeps): void {
   interface Known {
     readonly ready: ReadonlyMap<number, BackupReady>;
     readonly newest: ReadonlyMap<number, Backup>;
+    readonly schedules: ReadonlyMap<number, GuestSchedule[]>;
   }
-  const view = (stored: StoredGuest, { ready, newest }: Known): Guest => {
+  const view = (stored: StoredGuest, { ready, newest, schedules }: Known): Guest => {
     const vmid = stored.identity === 'enrolled' ? (stored.vmid ?? 0) : 0;
     const simulated = simulation.isSimulated(stored.vmid);
     const shown = guestView(stored, roster.get(stored.id), newest.get(vmid) ?? null, simulated);
     const backupReady = ready.get(vmid);
-    return { ...shown, ...(backupReady !== undefined && { backupReady }) };
+    return {
+      ...shown,
+      ...(backupReady !== undefined && { backupReady }),
+      ...(vmid !== 0 && whereabouts(deps.schedules.place(vmid))),
+      ...(vmid !== 0 && { schedules: schedules.get(vmid) ?? [] }),
+    };
   };
 
   app.openapi(list, async (c) => {
-    const known = { ready: await doctor.backupReady(), newest: await store.backups.newestOfEach() };
+    const known = {
+      ready: await doctor.backupReady(),
+      newest: await store.backups.newestOfEach(),
+      schedules: await deps.schedules.ofGuests(),
+    };
     const guests = (await store.guests.list()).map((stored) => view(stored, known));
     return c.json({ guests }, 200);
   });
@@ -72,11 +84,18 @@ export function guestRoutes(app: OpenAPIHono, deps: ApiDeps): void {
       });
     }
     const newest = new Map((await store.backups.list(vmid, 1)).map((backup) => [vmid, backup]));
-    return c.json(view(guest, { ready: await doctor.backupReady(), newest }), 200);
+    const schedules = await deps.schedules.ofGuests();
+    return c.json(view(guest, { ready: await doctor.backupReady(), newest, schedules }), 200);
   });
 
   app.openapi(invite, async (c) => {
     const { vmid } = c.req.valid('param');
     return c.json(await enrolment.invite(vmid), 201);
   });
+}
+
+function whereabouts(known: KnownGuest | undefined): Pick<Guest, 'place'> {
+  if (known === undefined) return {};
+  const { node, name = null, tags, pool = null } = known;
+  return { place: { node, name, tags: [...tags], pool } };
 }

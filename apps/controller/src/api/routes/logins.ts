@@ -19,7 +19,7 @@ import { needs, openToAll } from '../security.ts';
 const setupState = createRoute({
   method: 'get',
   path: '/api/v1/setup',
-  summary: 'Whether the first account is still to be made',
+  summary: 'Whether the first account is still to be made, and whether there is another way in',
   security: openToAll,
   responses: { 200: answers('Whether it is', setupStateSchema), ...problems },
 });
@@ -68,14 +68,17 @@ const changePassword = createRoute({
 });
 
 /** First account, sign in and out: a browser's way in. */
-export function loginRoutes(app: OpenAPIHono, { access, web }: ApiDeps): void {
+export function loginRoutes(app: OpenAPIHono, { access, web, oidc }: ApiDeps): void {
   const begin = (c: Context, { secret, info }: NewLogin): void => {
     const { name, role } = info.account;
     c.set('principal', { kind: 'account', name, role, secretHash: hashSecret(secret) });
     setLoginCookie(c, secret, web.loginMaxMs);
   };
 
-  app.openapi(setupState, async (c) => c.json({ open: !(await access.isSetUp()) }, 200));
+  app.openapi(setupState, async (c) => {
+    const open = !(await access.isSetUp());
+    return c.json(oidc === undefined ? { open } : { open, provider: oidc.name }, 200);
+  });
 
   app.openapi(setUp, async (c) => {
     const login = await access.setUp(c.req.valid('json'), c.var.address);

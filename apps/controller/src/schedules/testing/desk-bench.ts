@@ -14,6 +14,8 @@ import type { NodeGuests } from '../../nodes/list-guests.ts';
 import type { KnownGuest } from '../../store/known-guests.ts';
 import { openStore, type Store } from '../../store/open-store.ts';
 import { FakeNode } from '../../testing/fake-node.ts';
+import type { DrillEnd } from '../../store/drills.ts';
+import { storedBackup } from '../../testing/stored-backup.ts';
 import { ScheduleDesk, type ScheduleDeskOptions } from '../schedule-desk.ts';
 
 interface Started {
@@ -40,6 +42,18 @@ export class FakeOperations {
     this.busy.has(vmid) || this.running().some((operation) => operation.vmid === vmid);
   get = async (id: string): Promise<Operation | undefined> => this.known.get(id);
 
+  readonly drilled: { readonly backup: Backup; readonly id: string }[] = [];
+  /** Called before one begins: throw to refuse. */
+  onDrill: (backup: Backup) => void = () => undefined;
+
+  drill = async (backup: Backup, _signal: AbortSignal, id = ''): Promise<Operation> => {
+    this.onDrill(backup);
+    this.drilled.push({ backup, id });
+    const operation = newOperation(id, 'drill', backup.vmid, 0);
+    this.known.set(id, operation);
+    return operation;
+  };
+
   backup = async (vmid: number, options: Partial<BackupOptions> = {}, id = ''): Promise<Operation> => {
     this.onBackup();
     this.started.push({ vmid, options, id });
@@ -63,6 +77,7 @@ export class DeskBench implements AsyncDisposable {
   trouble: string | undefined;
   shared = false;
   looks = 0;
+  #made = 0;
   /** Before the node shows its guests. */
   onLook: () => Promise<void> = async () => undefined;
   #desk: ScheduleDesk | undefined;
@@ -141,7 +156,38 @@ export class DeskBench implements AsyncDisposable {
     await this.settle();
   }
 
-  /** The same while nobody listens. */
+  /** A backup of a guest that was made now. */
+  async backUp(vmid: number, node: string, origin: Backup['origin'] = 'controller'): Promise<Backup> {
+    this.#made += 1;
+    const now = this.clock.now() + this.#made;
+    const ids = { id: `b${this.#made}`, operationId: `made-${this.#made}` };
+    const backup = { ...storedBackup, ...ids, vmid, node, origin, finishedAt: now };
+    await this.store.operations.create(newOperation(ids.operationId, 'backup', vmid, now));
+    await this.store.backups.create(backup, 'local');
+    return backup;
+  }
+
+  /** Ends the drill of a guest that is under way. */
+  async endDrill(vmid: number, outcome: DrillEnd['outcome'], message: string): Promise<void> {
+    const { drilled, known } = this.operations;
+    const one = drilled.findLast(({ backup }) => backup.vmid === vmid);
+    const operation = known.get(one?.id ?? '');
+    if (one === undefined || operation === undefined) throw new Error(`no drill of ${vmid} is under way`);
+    const { backup, id: operationId } = one;
+    const end = { finishedAt: this.clock.now(), outcome, readyAfterMs: null, message };
+    await this.store.operations.create(operation);
+    const drill = { operationId, backupId: backup.id, vmid, node: backup.node, scratchVmid: 900 };
+    await this.store.drills.begin({ ...drill, startedAt: this.clock.now() });
+    await this.store.drills.finish(operationId, end);
+    const error = outcome === 'proven' ? null : refusal('restore-failed', message);
+    const state = error === null ? 'succeeded' : 'failed';
+    const ended: Operation = { ...operation, state, finishedAt: this.clock.now(), error };
+    known.set(operationId, ended);
+    this.desk.ended(ended);
+    await this.settle();
+  }
+
+  /** Ends a backup while nobody listens. */
   endUntold(vmid: number, { error = null, consistency = 'app' }: End = {}): Operation {
     const { operations } = this;
     const operation = operations.running().find((running) => running.vmid === vmid);
@@ -150,7 +196,7 @@ export class DeskBench implements AsyncDisposable {
       ...operation,
       state: error === null ? 'succeeded' : 'failed',
       finishedAt: this.clock.now(),
-      backup: error === null ? backupOf(operation, consistency) : null,
+      backup: error === null && operation.kind === 'backup' ? backupOf(operation, consistency) : null,
       error,
     };
     operations.known.set(operation.id, ended);

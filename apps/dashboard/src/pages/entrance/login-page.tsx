@@ -1,22 +1,20 @@
 import { loginSchema } from '@tacet/protocol';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useEffect, useState } from 'react';
-import { sessionQuery, setupQuery } from '../../api/queries.ts';
-import { useChange } from '../../api/session.ts';
+import { setupQuery } from '../../api/queries.ts';
+import { changeSession, useChange } from '../../api/session.ts';
 import { Brand } from '../../ui/brand.tsx';
 import { Field } from '../../ui/field.tsx';
 import { ProblemNote } from '../../ui/problem-note.tsx';
 import { ThemeSwitch } from '../../ui/theme-switch.tsx';
+import { ProviderLogin } from './provider-login.tsx';
 
 export function LoginPage() {
   const client = useQueryClient();
   const { data: setup } = useQuery(setupQuery);
   const [name, setName] = useState('');
   const [password, setPassword] = useState('');
-  const login = useChange(loginSchema, (session) => {
-    client.clear(); // what was refused before is asked for again
-    client.setQueryData(sessionQuery.queryKey, session ?? null);
-  });
+  const login = useChange(loginSchema, (session) => changeSession(client, session ?? null));
   useEffect(() => {
     document.title = 'Log in · Tacet';
   }, []);
@@ -59,6 +57,7 @@ export function LoginPage() {
         <button type="submit" className="button button-main" disabled={login.isPending}>
           {login.isPending ? 'Logging in…' : 'Log in'}
         </button>
+        {setup?.provider !== undefined && <ProviderLogin provider={setup.provider} />}
       </form>
       <ThemeSwitch />
     </main>

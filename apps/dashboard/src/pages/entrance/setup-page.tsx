@@ -2,8 +2,8 @@ import { accessNameSchema, loginSchema, passwordSchema } from '@tacet/protocol';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useEffect, useState } from 'react';
 import { Link, useLocation } from 'wouter';
-import { sessionQuery, setupQuery } from '../../api/queries.ts';
-import { useChange } from '../../api/session.ts';
+import { setupQuery } from '../../api/queries.ts';
+import { changeSession, useChange } from '../../api/session.ts';
 import { Brand } from '../../ui/brand.tsx';
 import { Field } from '../../ui/field.tsx';
 import { Empty } from '../../ui/panel.tsx';
@@ -48,8 +48,7 @@ function FirstAccount({ token }: { token: string }) {
   const [password, setPassword] = useState('');
   const [isTried, setTried] = useState(false);
   const create = useChange(loginSchema, (session) => {
-    client.clear();
-    client.setQueryData(sessionQuery.queryKey, session ?? null);
+    changeSession(client, session ?? null);
     navigate('/', { replace: true });
   });
   const wrongName = whyNot(accessNameSchema.safeParse(name));

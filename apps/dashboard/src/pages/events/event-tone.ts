@@ -7,6 +7,6 @@ export function eventTone({ type, data }: Pick<StoredEvent, 'type' | 'data'>): T
   if (type === 'operation.finished') return data['state'] === 'failed' ? 'bad' : 'good';
   if (type === 'heal.finished' || type === 'guest.enrolled' || type === 'guest.adopted') return 'good';
   if (/started|prepared|held|step/.test(type)) return 'busy';
-  if (type === 'session.closed') return 'watch';
+  if (type === 'session.closed' || type === 'identity.kept') return 'watch';
   return 'unknown';
 }

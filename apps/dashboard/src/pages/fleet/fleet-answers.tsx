@@ -25,7 +25,7 @@ export function FleetAnswers({ summary }: { summary: FleetSummary }) {
       question: 'Everything backed up consistently?',
       tone: consistent === total ? 'good' : 'watch',
       count: consistent,
-      words: 'app-consistent, proven, within a day',
+      words: 'app-consistent, proven, as new as their schedules want',
     },
     {
       question: 'Would it come back?',

@@ -25,7 +25,7 @@ export function FleetPage() {
   const { data: operations } = useQuery({ ...operationsQuery, refetchInterval });
   const now = useNow(agesMoveEveryMs);
   const rows = useRows(guests.data, now);
-  const summary = useMemo(() => summariseFleet(rows, operations ?? [], now), [rows, operations, now]);
+  const summary = useMemo(() => summariseFleet(rows, operations ?? []), [rows, operations]);
   const [isEnrolling, setEnrolling] = useState(false);
   const mayEnrol = useMay('operator');
   const enrol = (
@@ -90,7 +90,7 @@ function Guests({ rows }: { rows: readonly FleetRow[] }) {
   const [view, setView] = useFleetView();
   const asked = useDeferredValue(view);
   const selected = useMemo(() => selectRows(rows, asked), [rows, asked]);
-  const items = useMemo(() => fleetItems(selected, asked.byNode), [selected, asked.byNode]);
+  const items = useMemo(() => fleetItems(selected, asked.group), [selected, asked.group]);
   return (
     <section aria-label="Guests" className="fleet-guests">
       <FleetTools view={view} onView={setView} shown={selected.length} total={rows.length} />

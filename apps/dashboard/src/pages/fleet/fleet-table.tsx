@@ -3,7 +3,7 @@ import { memo, useLayoutEffect, useRef, useState } from 'react';
 import { Link } from 'wouter';
 import type { FleetItem, FleetRow, Sort } from '../../model/fleet.ts';
 import { durationOf, plural } from '../../model/numbers.ts';
-import { guestPath, readiness, type Tone } from '../../model/state.ts';
+import { guestPath, nextBackupSaid, readiness, type Tone } from '../../model/state.ts';
 import { consistencySaid } from '../../model/verdict.ts';
 import { Mark, Say } from '../../ui/mark.tsx';
 import { Ago } from '../../ui/moment.tsx';
@@ -17,6 +17,7 @@ const columns: { name: string; sort: Sort | null }[] = [
   { name: 'Last backup', sort: null },
   { name: 'Age', sort: 'age' },
   { name: 'Stall', sort: 'stall' },
+  { name: 'Next backup', sort: null },
   { name: 'Node', sort: null },
 ];
 
@@ -41,7 +42,7 @@ export function FleetTable({ items, sort, onSort }: FleetTableProps) {
   }, [items.length, isWide]);
   const rows = useWindowVirtualizer({
     count: items.length,
-    estimateSize: (index) => (items[index]?.kind === 'node' ? nodePx : height),
+    estimateSize: (index) => (items[index]?.kind === 'group' ? nodePx : height),
     getItemKey: (index) => keyOf(items[index]),
     overscan: 8,
     scrollMargin: top,
@@ -64,12 +65,12 @@ export function FleetTable({ items, sort, onSort }: FleetTableProps) {
               key={key}
               role="row"
               aria-rowindex={index + 2}
-              className={item?.kind === 'node' ? 'guests-node' : 'guests-row'}
+              className={item?.kind === 'group' ? 'guests-node' : 'guests-row'}
               style={{ height: size, transform: `translateY(${start - top}px)` }}
             >
-              {item?.kind === 'node' && (
+              {item?.kind === 'group' && (
                 <div role="cell" aria-colspan={columns.length}>
-                  <strong>{item.node}</strong> <span className="quiet">{plural(item.count, 'guest')}</span>
+                  <strong>{item.name}</strong> <span className="quiet">{plural(item.count, 'guest')}</span>
                 </div>
               )}
               {item?.kind === 'guest' && <Cells row={item.row} />}
@@ -83,7 +84,7 @@ export function FleetTable({ items, sort, onSort }: FleetTableProps) {
 
 function keyOf(item: FleetItem | undefined): string {
   if (item === undefined) return '';
-  return item.kind === 'node' ? `node ${item.node}` : item.row.guest.id;
+  return item.kind === 'group' ? `group ${item.name}` : `${item.group} ${item.row.guest.id}`;
 }
 
 interface ColumnHeadProps {
@@ -108,7 +109,7 @@ function ColumnHead({ name, sort, current, onSort }: ColumnHeadProps) {
 const levelTones: Record<FleetRow['level'], Tone> = { act: 'bad', watch: 'watch', fine: 'good' };
 
 const Cells = memo(function Cells({ row }: { row: FleetRow }) {
-  const { guest, name, node, concerns, level, stallMs } = row;
+  const { guest, name, node, concerns, level, isOverdue, stallMs } = row;
   const { lastBackup } = guest;
   const first = concerns[0];
   return (
@@ -120,7 +121,7 @@ const Cells = memo(function Cells({ row }: { row: FleetRow }) {
         {guest.simulated && <Simulated />}
       </div>
       <div role="cell" className="cell-needs">
-        <span className="say">
+        <span className="say" title={first?.detail ?? first?.words}>
           <Mark tone={levelTones[level]} />
           <span className={first === undefined ? 'quiet' : ''}>
             {first?.words ?? 'nothing'}
@@ -140,9 +141,13 @@ const Cells = memo(function Cells({ row }: { row: FleetRow }) {
       </div>
       <div role="cell" className="cell-age number">
         {lastBackup === null ? '–' : <Ago at={lastBackup.finishedAt} bare />}
+        {isOverdue && <span className="overdue"> overdue</span>}
       </div>
       <div role="cell" className="cell-stall number">
         {stallMs === null ? '–' : durationOf(stallMs)}
+      </div>
+      <div role="cell" className="cell-next">
+        <Say said={nextBackupSaid(guest)} />
       </div>
       <div role="cell" className="cell-node quiet">
         {node ?? '–'}

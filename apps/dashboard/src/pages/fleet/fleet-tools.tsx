@@ -1,13 +1,17 @@
-import { type FleetView, type Show, shows, type Sort, sorts } from '../../model/fleet.ts';
+import { type FleetView, type Group, groups, type Show, shows, type Sort, sorts } from '../../model/fleet.ts';
 import { plural } from '../../model/numbers.ts';
 
 const showWords: Record<Show, string> = {
   all: 'All',
   attention: 'Needs attention',
+  overdue: 'Backup overdue',
+  unproven: 'Not app-consistent',
   away: 'Agent away',
   quarantined: 'Quarantined',
   simulated: 'Simulated',
 };
+
+const groupWords: Record<Group, string> = { none: 'Nothing', node: 'Node', tag: 'Tag', pool: 'Pool' };
 
 export const sortWords: Record<Sort, string> = {
   attention: 'What needs you',
@@ -33,7 +37,7 @@ export function FleetTools({ view, onView, shown, total }: FleetToolsProps) {
         <input
           type="search"
           value={view.search}
-          placeholder="VMID, name, stack, node"
+          placeholder="VMID, name, stack, node, tag"
           onChange={({ target }) => onView({ ...view, search: target.value })}
         />
       </label>
@@ -67,13 +71,20 @@ export function FleetTools({ view, onView, shown, total }: FleetToolsProps) {
           ))}
         </select>
       </label>
-      <label className="tool-check">
-        <input
-          type="checkbox"
-          checked={view.byNode}
-          onChange={({ target }) => onView({ ...view, byNode: target.checked })}
-        />
-        Group by node
+      <label className="tool">
+        <span>Group by</span>
+        <select
+          value={view.group}
+          onChange={({ target }) =>
+            onView({ ...view, group: groups.find((one) => one === target.value) ?? 'none' })
+          }
+        >
+          {groups.map((group) => (
+            <option key={group} value={group}>
+              {groupWords[group]}
+            </option>
+          ))}
+        </select>
       </label>
       <p className="tool-count quiet" role="status">
         {shown === total ? plural(total, 'row') : `${shown} of ${total}`}

@@ -23,6 +23,7 @@ export function RightNow({ operations }: { operations: readonly Operation[] | un
       </Panel>
       <Panel title="Latest events" aside={<Link href="/events">All</Link>}>
         {events === undefined && <Skeleton lines={eventsShown} />}
+        {events?.length === 0 && <Empty title="Nothing has happened yet." />}
         {events !== undefined && <EventList events={events.slice(-eventsShown).toReversed()} />}
       </Panel>
     </aside>

@@ -1,4 +1,10 @@
-import { type Guest, guestSchema } from '@tacet/protocol';
+import {
+  type Guest,
+  guestSchema,
+  type Regenerable,
+  regenerableSchema,
+  regeneratedOnAdoption,
+} from '@tacet/protocol';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useLocation } from 'wouter';
@@ -27,6 +33,12 @@ export function CopyActions({ copy }: { copy: Guest }) {
   );
 }
 
+const regenerableWords: Record<Regenerable, string> = {
+  'machine-id': 'machine-id, for what starts from then on',
+  'ssh-host-keys': 'SSH host keys, as far as it has any',
+  'engine-id': 'the id of its Docker engine, from that one’s next start',
+};
+
 interface CopyDialogProps {
   readonly copy: Guest;
   readonly onClose: () => void;
@@ -42,7 +54,8 @@ function AdoptDialog({ copy, onClose }: CopyDialogProps) {
     if (guest !== undefined) navigate(guestPath(guest), { replace: true });
   });
   const problem = own === null ? vmidProblem(vmid) : null;
-  const body = own === null ? { vmid: Number(vmid) } : {};
+  const [regenerate, setRegenerate] = useState<readonly Regenerable[]>(regeneratedOnAdoption);
+  const body = { regenerate, ...(own === null && { vmid: Number(vmid) }) };
   return (
     <FormDialog
       title={`Adopt ${wordsFor(copy)}`}
@@ -67,6 +80,25 @@ function AdoptDialog({ copy, onClose }: CopyDialogProps) {
           problem={vmid === '' ? null : problem}
         />
       )}
+      <fieldset className="choices">
+        <legend>It makes anew, so as not to share it with its original</legend>
+        {regenerableSchema.options.map((thing) => (
+          <label key={thing}>
+            <input
+              type="checkbox"
+              checked={regenerate.includes(thing)}
+              onChange={({ target }) =>
+                setRegenerate(
+                  regenerableSchema.options.filter((one) =>
+                    one === thing ? target.checked : regenerate.includes(one),
+                  ),
+                )
+              }
+            />
+            {regenerableWords[thing]}
+          </label>
+        ))}
+      </fieldset>
     </FormDialog>
   );
 }
@@ -75,8 +107,8 @@ function DismissDialog({ copy, onClose }: CopyDialogProps) {
   const client = useQueryClient();
   const [, navigate] = useLocation();
   const dismiss = useChange(guestSchema, async () => {
-    await client.invalidateQueries({ queryKey: guestsQuery.queryKey });
     navigate('/', { replace: true });
+    await client.invalidateQueries({ queryKey: guestsQuery.queryKey });
   });
   return (
     <FormDialog

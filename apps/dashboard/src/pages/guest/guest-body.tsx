@@ -1,11 +1,12 @@
-import type { Drill, Guest } from '@tacet/protocol';
+import type { Guest } from '@tacet/protocol';
 import { originWords } from '../../model/restore.ts';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { eventsQuery, operationQuery, operationsQuery } from '../../api/queries.ts';
-import { bytesOf, durationOf } from '../../model/numbers.ts';
+import { scheduleLines } from '../../model/due.ts';
+import { bytesOf } from '../../model/numbers.ts';
+import { useNow } from '../../live/now.ts';
 import { Answer } from '../../ui/answer.tsx';
-import { Say } from '../../ui/mark.tsx';
 import { Ago, At } from '../../ui/moment.tsx';
 import { Empty, Panel, Skeleton } from '../../ui/panel.tsx';
 import { EventList } from '../events/event-list.tsx';
@@ -13,6 +14,7 @@ import { OperationList } from '../operations/operation-list.tsx';
 import { BackupTimeline } from './backup-timeline.tsx';
 import { Conditions } from './conditions.tsx';
 import { History } from './history.tsx';
+import { Drills, Proven } from './proofs.tsx';
 import { Snapshots } from './snapshots.tsx';
 import { Stacks } from './stacks.tsx';
 import { Verdict } from './verdict.tsx';
@@ -34,6 +36,7 @@ export function GuestBody({ guest }: { guest: Guest }) {
           <LastBackup guest={guest} />
           {lastBackup !== null && <History vmid={vmid} />}
           <div className="stack">
+            <Drills vmid={vmid} />
             <Snapshots vmid={vmid} />
             <GuestOperations vmid={vmid} />
           </div>
@@ -44,7 +47,21 @@ export function GuestBody({ guest }: { guest: Guest }) {
   );
 }
 
-function LastBackup({ guest: { lastBackup } }: { guest: Guest }) {
+const agesMoveEveryMs = 60_000;
+
+/** When it is backed up by itself; what has become of the last turn. */
+function Policy({ guest }: { guest: Guest }) {
+  const now = useNow(agesMoveEveryMs);
+  const lines = scheduleLines(guest, now);
+  return (
+    <p className="quiet">
+      {lines.length === 0 ? 'No schedule of this controller backs it up.' : lines.join(' · ')}
+    </p>
+  );
+}
+
+function LastBackup({ guest }: { guest: Guest }) {
+  const { lastBackup } = guest;
   if (lastBackup === null) {
     return (
       <Panel title="Last backup" className="wide">
@@ -52,6 +69,7 @@ function LastBackup({ guest: { lastBackup } }: { guest: Guest }) {
           <p>
             Back it up now, or add it to a schedule. Backups that this controller did not see are not counted.
           </p>
+          <Policy guest={guest} />
         </Empty>
       </Panel>
     );
@@ -68,6 +86,7 @@ function LastBackup({ guest: { lastBackup } }: { guest: Guest }) {
         {sizeBytes !== null && `, ${bytesOf(sizeBytes)}`}
         {`, ${originWords(origin)}`}
       </p>
+      <Policy guest={guest} />
       <Proven drill={drill} />
       <p className="mono quiet volid">{volid}</p>
       <div className="backup">
@@ -77,24 +96,6 @@ function LastBackup({ guest: { lastBackup } }: { guest: Guest }) {
         </div>
       </div>
     </Panel>
-  );
-}
-
-const drillTones = { proven: 'good', started: 'watch', failed: 'bad', interrupted: 'unknown' } as const;
-
-/** Whether it would come back: nobody knows before it has. */
-function Proven({ drill }: { drill: Drill | undefined }) {
-  if (drill?.outcome == null) {
-    return <p className="quiet">No drill has proven yet that it comes back.</p>;
-  }
-  const long = drill.readyAfterMs === null ? '' : `, ready after ${durationOf(drill.readyAfterMs)}`;
-  return (
-    <p>
-      <Say said={{ tone: drillTones[drill.outcome], words: `Drill: ${drill.outcome}${long}` }} />{' '}
-      <span className="quiet">
-        {drill.message} (<Ago at={drill.finishedAt ?? drill.startedAt} />)
-      </span>
-    </p>
   );
 }
 

@@ -1,7 +1,7 @@
 import type { Guest } from '@tacet/protocol';
 import { useNow } from '../../live/now.ts';
 import { concernsOf } from '../../model/attention.ts';
-import { nameOf, nodeOf, readiness } from '../../model/state.ts';
+import { nameOf, nodeOf, poolOf, readiness, tagsOf } from '../../model/state.ts';
 import { Mark, Say } from '../../ui/mark.tsx';
 import { Ago } from '../../ui/moment.tsx';
 import { PageHead } from '../../ui/page-head.tsx';
@@ -17,6 +17,8 @@ export function GuestHead({ guest }: { guest: Guest }) {
   const name = nameOf(guest);
   const title = `${name === '' ? 'Guest' : name} ${vmid ?? 'without a VMID'}`;
   const node = nodeOf(guest);
+  const pool = poolOf(guest);
+  const tags = tagsOf(guest);
   return (
     <>
       <PageHead
@@ -33,6 +35,8 @@ export function GuestHead({ guest }: { guest: Guest }) {
           <Say said={readiness(guest)} />
         </span>
         {node !== null && ` · on ${node}`}
+        {pool !== null && ` · pool ${pool}`}
+        {tags.length > 0 && ` · ${tags.join(', ')}`}
         {connected && agentVersion !== null && ` · agent ${agentVersion}`}
         {!connected && lastSeenAt !== null && (
           <>
@@ -40,7 +44,7 @@ export function GuestHead({ guest }: { guest: Guest }) {
             · last seen <Ago at={lastSeenAt} />
           </>
         )}
-        {quiesceState !== null && quiesceState !== 'idle' && ` · ${quiesceState} for a backup`}
+        {quiesceState !== null && quiesceState !== 'idle' && ` · ${quiesceState}`}
       </PageHead>
       {concerns.length > 0 && (
         <ul className="concerns" aria-label="What needs you">

@@ -10,6 +10,7 @@ import { Empty } from '../../ui/panel.tsx';
 import { GuestActions } from './guest-actions.tsx';
 import { GuestBody } from './guest-body.tsx';
 import { GuestHead } from './guest-head.tsx';
+import { Running } from './running.tsx';
 
 export function GuestPage() {
   const { vmid } = useParams<{ vmid: string }>();
@@ -61,6 +62,7 @@ function TheGuest({ guest }: { guest: Guest }) {
   return (
     <>
       <GuestHead guest={guest} />
+      {guest.identity === 'enrolled' && guest.vmid !== null && <Running vmid={guest.vmid} />}
       <GuestBody guest={guest} />
     </>
   );

@@ -11,6 +11,7 @@ import { Field } from '../../ui/field.tsx';
 import { Mark, Say } from '../../ui/mark.tsx';
 import { ProblemNote } from '../../ui/problem-note.tsx';
 import { useStart } from './backup-dialog.tsx';
+import { WhatComesBack } from './what-comes-back.tsx';
 
 /** As a copy beside the original, which overwrites nothing; or in place, which has to be said twice. */
 export function RestoreDialog({ vmid, onClose }: { vmid: number; onClose: () => void }) {
@@ -143,6 +144,7 @@ function RestoreForm({ vmid, backups, suggested, taken, onClose }: RestoreFormPr
           </div>
         </div>
       )}
+      {backup !== undefined && <WhatComesBack vmid={vmid} backup={backup} />}
       {start.isError && <ProblemNote error={start.error} />}
       <DialogEnd onClose={onClose}>
         <button

@@ -11,6 +11,9 @@ import { Say } from '../../ui/mark.tsx';
 import { Empty, Panel } from '../../ui/panel.tsx';
 import { StartDialog } from './start-dialog.tsx';
 
+/** There while a backup is written, and left behind by one that was killed: nothing to go back to. */
+const ofVzdump = 'vzdump';
+
 /** Points to go back to, on the guest's own storage. */
 export function Snapshots({ vmid }: { vmid: number }) {
   const snapshots = useQuery(snapshotsQuery(vmid));
@@ -52,7 +55,7 @@ export function Snapshots({ vmid }: { vmid: number }) {
                       </p>
                     )}
                   </div>
-                  {mayOperate && (
+                  {mayOperate && snapshot.name !== ofVzdump && (
                     <button type="button" className="button" onClick={() => setBack(snapshot)}>
                       Roll back…<span className="sr"> to {snapshot.name}</span>
                     </button>

@@ -13,6 +13,7 @@ import { PageHead } from '../../ui/page-head.tsx';
 import { Panel } from '../../ui/panel.tsx';
 import { Verdict } from '../guest/verdict.tsx';
 import { BackupTimeline } from '../guest/backup-timeline.tsx';
+import { CancelButton } from './cancel-dialog.tsx';
 
 const pollMs = { live: 5_000, stale: 1_000 };
 
@@ -42,7 +43,7 @@ function TheOperation({ operation }: { operation: Operation }) {
   const said = operationSaid(operation);
   return (
     <>
-      <PageHead title={operationTitle(operation)}>
+      <PageHead title={operationTitle(operation)} actions={<CancelButton operation={operation} />}>
         <span role="status">
           <Say
             said={{
@@ -61,8 +62,8 @@ function TheOperation({ operation }: { operation: Operation }) {
         )}
       </PageHead>
       {error !== null && (
-        <div className="note note-bad">
-          <Mark tone="bad" />
+        <div className={error.code === 'cancelled' ? 'note' : 'note note-bad'}>
+          <Mark tone={said.tone} />
           <div>
             <p>{error.message}</p>
             {error.hint !== undefined && <p className="quiet">{error.hint}</p>}

@@ -53,7 +53,7 @@ export function SchedulesPage() {
 
 function Schedule({ view, mayChange }: { view: ScheduleView; mayChange: boolean }) {
   const { schedule, when, nextAt, queued, started, version } = view;
-  const { name, enabled, guests } = schedule;
+  const { name, action, enabled, guests } = schedule;
   const client = useQueryClient();
   const [isRemoving, setRemoving] = useState(false);
   const runs = useQuery({ ...scheduleRunsQuery(name), refetchInterval: usePollMs() });
@@ -67,6 +67,7 @@ function Schedule({ view, mayChange }: { view: ScheduleView; mayChange: boolean 
   return (
     <Panel title={name} aside={<span className="quiet">{enabled ? '' : 'disabled'}</span>}>
       <p>
+        {action === 'drill' && `Drills ${plural(schedule.perRun ?? 1, 'guest')} each time: `}
         {when}, {selectorWords(guests)}
       </p>
       <p className="quiet">
@@ -110,7 +111,11 @@ function Schedule({ view, mayChange }: { view: ScheduleView; mayChange: boolean 
       {isRemoving && (
         <Remove
           title={`Remove the schedule ${name}`}
-          words="Its guests are no longer backed up by it. Backups that are under way go on, and those that it made stay."
+          words={
+            action === 'drill'
+              ? 'Its guests are no longer drilled by it. Drills that are under way go on.'
+              : 'Its guests are no longer backed up by it. Backups that are under way go on, and those that it made stay.'
+          }
           path={`/schedules/${name}`}
           queryKey={schedulesQuery.queryKey}
           onClose={() => setRemoving(false)}
@@ -131,7 +136,7 @@ const tones: Record<ScheduleRun['state'], Tone> = {
 function Runs({ runs }: { runs: readonly ScheduleRun[] }) {
   return (
     <ol className="events">
-      {runs.map(({ id, vmid, state, dueAt, message, operationId }) => (
+      {runs.map(({ id, action, vmid, state, dueAt, message, operationId }) => (
         <li key={id} className="event">
           <Mark tone={tones[state]} />
           <div>
@@ -139,7 +144,7 @@ function Runs({ runs }: { runs: readonly ScheduleRun[] }) {
               <Link href={`/guests/${vmid}`}>Guest {vmid}</Link>: {state}
               {operationId !== null && (
                 <>
-                  , see <Link href={`/operations/${encodeURIComponent(operationId)}`}>its backup</Link>
+                  , see <Link href={`/operations/${encodeURIComponent(operationId)}`}>its {action}</Link>
                 </>
               )}
             </p>
