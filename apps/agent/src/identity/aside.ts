@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TacetError } from '@tacet/runtime';
 import { z } from 'zod';
-import { syncDirectory } from '../journal/atomic-file.ts';
+import { syncDirectory, writeAtomically } from '../journal/atomic-file.ts';
 
 export interface NewContent {
   readonly path: string;
@@ -33,11 +32,11 @@ export async function replaceAll(files: readonly NewContent[], folder: string): 
   }
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const aside = asideIn(folder);
-  await place({ path: aside, content: JSON.stringify(kept), mode: 0o600, uid: 0, gid: 0 }, false);
+  await writeAtomically(aside, JSON.stringify(kept));
   try {
-    for (const [index, { path, content }] of files.entries()) {
+    for (const [index, { content }] of files.entries()) {
       const like = kept[index];
-      if (like !== undefined) await place({ ...like, path, content }, true);
+      if (like !== undefined) await place({ ...like, content });
     }
   } catch (error) {
     await undoBegun(folder);
@@ -64,7 +63,7 @@ export async function undoBegun(folder: string): Promise<void> {
       hint: 'It holds files as they were before they were to be replaced.',
     });
   }
-  for (const file of parsed.data) await place(file, true);
+  for (const file of parsed.data) await place(file);
   await forget(aside);
 }
 
@@ -77,23 +76,6 @@ async function forget(aside: string): Promise<void> {
   await syncDirectory(dirname(aside));
 }
 
-/** By a new name and a rename: a reader finds the old content or the new one, whole. */
-async function place({ path, content, mode, uid, gid }: Kept, withOwner: boolean): Promise<void> {
-  const temporary = `${path}.tacet-${randomUUID()}`;
-  try {
-    const file = await open(temporary, 'wx', 0o600);
-    try {
-      await file.writeFile(content);
-      if (withOwner) await file.chown(uid, gid);
-      await file.chmod(mode);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await syncDirectory(dirname(path));
+async function place({ path, content, mode, uid, gid }: Kept): Promise<void> {
+  await writeAtomically(path, content, { mode, owner: { uid, gid } });
 }
