@@ -1,5 +1,4 @@
-import { TLSSocket } from 'node:tls';
-import { buildConnector } from 'undici';
+import { verifiedConnector } from '@tacet/runtime/connections';
 
 /** Whoever answers is not the controller that is known here. */
 export class OtherCertificateError extends Error {
@@ -9,27 +8,12 @@ export class OtherCertificateError extends Error {
 }
 
 /** Connections to whoever shows this one certificate, before the token or anything else is sent. */
-export function pinnedConnector(fingerprint: string): buildConnector.connector {
-  const connect = buildConnector({
-    allowH2: false,
-    // A resumed session shows no certificate to compare.
-    maxCachedSessions: 0,
-    // The chain proves nothing here: the certificate is its own authority, and the comparison below decides.
-    rejectUnauthorized: false,
-  });
-  return (options, callback) => {
-    connect(options, (...[error, socket]) => {
-      if (error !== null) {
-        callback(error, null);
-        return;
-      }
-      const shown = socket instanceof TLSSocket ? socket.getPeerX509Certificate()?.fingerprint256 : undefined;
-      if (shown === fingerprint) {
-        callback(null, socket);
-        return;
-      }
-      socket.destroy();
-      callback(new OtherCertificateError(shown), null);
-    });
-  };
+export function pinnedConnector(fingerprint: string): ReturnType<typeof verifiedConnector> {
+  return verifiedConnector(
+    { fingerprint },
+    {
+      asError: (failure) =>
+        failure.kind === 'other-certificate' ? new OtherCertificateError(failure.shown) : failure.cause,
+    },
+  );
 }

@@ -5,7 +5,7 @@ import { badConnection } from './bad-connection.ts';
 import type { Credentials, Token } from './credentials.ts';
 import { ProxmoxError, UnexpectedAnswerError, UnreachableError } from './errors.ts';
 import { type Answer, refusal } from './refusal.ts';
-import { type Trust, trustSchema, verifiedConnector } from './trust.ts';
+import { nodeConnector, type Trust, trustSchema } from './trust.ts';
 
 /** Longer than the 30 s after which a node gives up on another node, so that its own answer arrives. */
 const DEFAULT_TIMEOUT_MS = 40_000;
@@ -75,7 +75,7 @@ export function openTransport(options: EndpointOptions, credentials: Credentials
   const clock = options.clock ?? systemClock;
   const pool = new Pool(new URL(url).origin, {
     connections: 8,
-    connect: verifiedConnector(trust, Math.min(timeoutMs, CONNECT_TIMEOUT_MS)),
+    connect: nodeConnector(trust, Math.min(timeoutMs, CONNECT_TIMEOUT_MS)),
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxResponseSize: MAX_ANSWER_BYTES,
   });

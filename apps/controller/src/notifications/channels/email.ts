@@ -1,10 +1,11 @@
 import type { Channel, NotificationMessage } from '@tacet/protocol';
 import { runWithin } from '@tacet/runtime';
+import { unverifiedCode } from '@tacet/runtime/connections';
 import { createTransport } from 'nodemailer';
 import type { Carrier } from './post.ts';
 import { needed, type Secrets } from './secrets.ts';
 import { Undelivered } from './undelivered.ts';
-import { notTrusted, unverifiedCode } from './verified-connector.ts';
+import { notTrusted } from './channel-connector.ts';
 import { withoutSecrets } from './without-secrets.ts';
 
 type Email = Extract<Channel, { kind: 'email' }>;

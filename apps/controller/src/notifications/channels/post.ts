@@ -3,7 +3,7 @@ import { type Clock, runWithin } from '@tacet/runtime';
 import { Agent, type Dispatcher } from 'undici';
 import { retryAfterMs } from './retry-after.ts';
 import { Undelivered } from './undelivered.ts';
-import { verifiedConnector } from './verified-connector.ts';
+import { channelConnector } from './channel-connector.ts';
 import { withoutSecrets } from './without-secrets.ts';
 
 /** For the whole of a message, connection and answer included. */
@@ -35,7 +35,7 @@ export interface Letter {
  */
 export async function post(letter: Letter, { clock, version, timeoutMs, signal }: Carrier): Promise<string> {
   const { url, headers, body, trust, secrets } = letter;
-  const agent = new Agent({ connect: verifiedConnector(trust, timeoutMs), connections: 1, pipelining: 1 });
+  const agent = new Agent({ connect: channelConnector(trust, timeoutMs), connections: 1, pipelining: 1 });
   try {
     return await runWithin(
       signal,

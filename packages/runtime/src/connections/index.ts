@@ -1,0 +1,6 @@
+export {
+  type ConnectFailure,
+  type Trusted,
+  unverifiedCode,
+  verifiedConnector,
+} from './verified-connector.ts';
