@@ -51,9 +51,8 @@ describe.skipIf(obstacle !== undefined)(
     });
 
     it('finds one in a container without a volume too, and checkpoints it there', async () => {
-      const script = `
-        sqlite3 /tmp/inner.db 'PRAGMA journal_mode = WAL; CREATE TABLE t (x)'
-        { echo 'INSERT INTO t VALUES (1);'; sleep infinity; } | sqlite3 /tmp/inner.db`;
+      const statements = 'PRAGMA journal_mode = WAL; CREATE TABLE t (x); INSERT INTO t VALUES (1);';
+      const script = `{ echo '${statements}'; sleep infinity; } | sqlite3 /tmp/inner.db`;
       const inner = await bench.run('inner', 'tacet-lab/writer:1', 'sh', '-c', script);
       const path: unknown = expect.stringMatching(
         /^\/var\/lib\/docker\/overlay2\/\w+\/merged\/tmp\/inner\.db$/,
@@ -61,6 +60,10 @@ describe.skipIf(obstacle !== undefined)(
       await expect
         .poll(() => bench.ports.processes.sqliteFiles(inner.cgroup), { timeout: 20_000 })
         .toEqual([{ name: '/tmp/inner.db', path }]);
+      const [opened] = await bench.ports.processes.sqliteFiles(inner.cgroup);
+      // It is open before anything is in it.
+      const hasWritten = () => bench.guest.exec(['test', '-s', `${opened?.path}-wal`]);
+      await expect.poll(hasWritten, { timeout: 20_000 }).toMatchObject({ exitCode: 0 });
       const method = new SqliteMethod(inner, bench.ports, {}, guest);
       expect((await method.prepare(within(10_000))).bytesFlushed).toBeGreaterThan(0);
       await method.close();
