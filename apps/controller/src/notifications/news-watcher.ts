@@ -64,7 +64,7 @@ export class NewsWatcher {
       // Asked for before it looks: what happens meanwhile wakes it.
       const next = events.nextEvent(pause.signal).catch(() => undefined);
       try {
-        await this.#readEvents();
+        await this.#readEvents(signal);
         await this.#lookAtGuests();
         await next;
       } catch (error) {
@@ -74,12 +74,16 @@ export class NewsWatcher {
     }
   }
 
-  async #readEvents(): Promise<void> {
+  /** However much there is to read, until the signal aborts: the cursor says where the next start goes on. */
+  async #readEvents(signal: AbortSignal): Promise<void> {
     const { notificationNews: news, events } = this.#options.store;
-    for (;;) {
+    while (!signal.aborted) {
       const after = (await news.cursor()) ?? 0;
       const page = await events.after(after, PAGE);
-      for (const event of page) await this.#judge(event);
+      for (const event of page) {
+        if (signal.aborted) return;
+        await this.#judge(event);
+      }
       if (page.length < PAGE) return;
     }
   }

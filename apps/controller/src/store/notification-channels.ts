@@ -1,5 +1,6 @@
 import { type Channel, channelSchema } from '@tacet/protocol';
 import type { Kysely } from 'kysely';
+import { readableRows } from './readable-rows.ts';
 import type { NotificationChannelRow, Tables } from './schema.ts';
 
 export interface StoredChannel {
@@ -21,14 +22,7 @@ export class NotificationChannels {
   /** By name. What cannot be read, as from another version, goes to `onUnreadable`. */
   async list(onUnreadable: (name: string, error: unknown) => void): Promise<StoredChannel[]> {
     const rows = await this.#db.selectFrom('notification_channels').selectAll().orderBy('name').execute();
-    return rows.flatMap((row) => {
-      try {
-        return [read(row)];
-      } catch (error) {
-        onUnreadable(row.name, error);
-        return [];
-      }
-    });
+    return readableRows(rows, read, onUnreadable);
   }
 
   async put({ name, channel, sealed, version, changedAt }: StoredChannel): Promise<void> {

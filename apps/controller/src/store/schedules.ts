@@ -1,5 +1,6 @@
 import { type Schedule, scheduleSchema } from '@tacet/protocol';
 import type { Kysely } from 'kysely';
+import { readableRows } from './readable-rows.ts';
 import type { ScheduleRow, Tables } from './schema.ts';
 
 export interface StoredSchedule {
@@ -20,14 +21,7 @@ export class Schedules {
   /** By name. What cannot be read, as from another version, goes to `onUnreadable`. */
   async list(onUnreadable: (name: string, error: unknown) => void): Promise<StoredSchedule[]> {
     const rows = await this.#db.selectFrom('schedules').selectAll().orderBy('name').execute();
-    return rows.flatMap((row) => {
-      try {
-        return [read(row)];
-      } catch (error) {
-        onUnreadable(row.name, error);
-        return [];
-      }
-    });
+    return readableRows(rows, read, onUnreadable);
   }
 
   async put({ schedule, version, changedAt }: Omit<StoredSchedule, 'decidedUntil'>): Promise<void> {

@@ -95,7 +95,7 @@ function requireDoor(oidc: ApiDeps['oidc']): NonNullable<ApiDeps['oidc']> {
   });
 }
 
-/** A way in by GET is written down as any other is. */
+/** The audit trail leaves out every GET, because it changes nothing; this one logs somebody in, or refuses to. */
 async function note(
   c: Context,
   { store, clock, log }: ApiDeps,

@@ -35,7 +35,7 @@ export function CopyActions({ copy }: { copy: Guest }) {
 
 const regenerableWords: Record<Regenerable, string> = {
   'machine-id': 'machine-id, for what starts from then on',
-  'ssh-host-keys': 'SSH host keys, as far as it has any',
+  'ssh-host-keys': 'SSH host keys, if it has any',
   'engine-id': 'the id of its Docker engine, from that one’s next start',
 };
 
