@@ -5,16 +5,27 @@ import { build, type Plugin } from 'esbuild';
 
 const root = import.meta.dirname;
 const outfile = join(root, 'dist', 'tacet-agent.cjs');
-const limitBytes = 650_000;
+const limitBytes = 580_000;
 
-/**
- * dockerode's ssh and gRPC transports, its image builds, and the kinds of things that Tacet never asks an engine for:
- * nothing that a unix socket and Tacet ever reach. They are replaced by something that says so, should that turn out
- * to be wrong.
- */
+/** Transports of dockerode that are packages of their own, and what it builds images with. */
 const leftOut =
   /^(ssh2|cpu-features|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs|tar-fs|@balena\/dockerignore)$/;
-const leftOutOfDockerode = /^\.\/(ssh|session|buildkit|image|volume|service|plugin|secret|config|task|node)$/;
+
+/**
+ * By whose file asks for it: the kinds of things that Tacet never asks an engine for, the WebSocket's other end, and
+ * descriptions of schemas. Nothing that the agent ever reaches: it is replaced by something that says so, should that
+ * turn out to be wrong.
+ */
+const leftOutOf: readonly { importer: RegExp; path: RegExp }[] = [
+  {
+    importer: /\/(dockerode|docker-modem)\/lib\//,
+    path: /^\.\/(ssh|session|buildkit|image|volume|service|plugin|secret|config|task|node)$/,
+  },
+  // Nothing is sent compressed.
+  { importer: /\/(dockerode|ws)\/lib\//, path: /^zlib$/ },
+  { importer: /\/ws\/wrapper\.mjs$/, path: /^\.\/lib\/(stream|websocket-server)\.js$/ },
+  { importer: /\/zod\/v4\//, path: /^\.\.\/core\/(json-schema-processors|to-json-schema)\.js$/ },
+];
 
 /** What dockerode brings though Node has it, and a log of its own that nobody can switch on here. */
 const insteadOf: Readonly<Record<string, string>> = {
@@ -26,9 +37,11 @@ const withoutUnused: Plugin = {
   name: 'without-unused',
   setup(bundle) {
     bundle.onResolve({ filter: leftOut }, ({ path }) => ({ path, namespace: 'left-out' }));
-    bundle.onResolve({ filter: leftOutOfDockerode }, ({ path, importer }) =>
-      /\/(dockerode|docker-modem)\/lib\//.test(importer) ? { path, namespace: 'left-out' } : undefined,
-    );
+    for (const one of leftOutOf) {
+      bundle.onResolve({ filter: one.path }, ({ path, importer }) =>
+        one.importer.test(importer) ? { path, namespace: 'left-out' } : undefined,
+      );
+    }
     bundle.onResolve({ filter: /^(readable-stream|debug)$/ }, ({ path }) => ({ path, namespace: 'instead' }));
     bundle.onLoad({ filter: /.*/, namespace: 'instead' }, ({ path }) => ({
       contents: insteadOf[path] ?? '',
@@ -39,7 +52,7 @@ const withoutUnused: Plugin = {
 };
 
 function stub(name: string): string {
-  const text = JSON.stringify(`${name} is left out of the agent's bundle: only the unix socket is supported`);
+  const text = JSON.stringify(`${name} is left out of the agent's bundle`);
   return `
     class LeftOutOfBundleError extends Error { name = 'LeftOutOfBundleError'; }
     const fail = () => { throw new LeftOutOfBundleError(${text}); };
@@ -67,7 +80,7 @@ const treeShakable: Plugin = {
         return undefined;
       const { importer, kind, resolveDir } = from;
       const found = await bundle.resolve(path, { importer, kind, resolveDir, pluginData: 'resolved' });
-      return { ...found, sideEffects: false };
+      return { ...found, sideEffects: path === './kept-small.ts' };
     });
   },
 };

@@ -1,3 +1,4 @@
+import './kept-small.ts';
 import { parseArgs } from 'node:util';
 import { describeError, TacetError } from '@tacet/runtime';
 import { commands } from './cli/commands.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { backupOptionsSchema } from './backup-options.ts';
 import { conditionSchema } from './conditions.ts';
-import { errorCodeSchema, wireErrorSchema } from './error-codes.ts';
+import { wireErrorSchema } from './error-codes.ts';
 import { eventSchema } from './events.ts';
 import { backupReadySchema } from './findings.ts';
 import { incarnationSchema } from './incarnation.ts';
@@ -12,17 +12,6 @@ import { drillSchema, heldSnapshotSchema } from './restores.ts';
 import { guestScheduleSchema } from './schedule-views.ts';
 import { serviceStatusSchema } from './session.ts';
 import { verdictSchema } from './verdict.ts';
-
-/** RFC 9457, with a stable code and a hint. */
-export const problemSchema = z.object({
-  type: z.string(),
-  title: z.string(),
-  status: z.number().int(),
-  detail: z.string(),
-  code: errorCodeSchema,
-  hint: z.string().optional(),
-});
-export type Problem = z.infer<typeof problemSchema>;
 
 export const backupSchema = z.object({
   id: z.string(),

@@ -1,5 +1,3 @@
-import { performance } from 'node:perf_hooks';
-
 /** Time as an argument, so that tests own it. */
 export interface Clock {
   /** Wall clock, epoch milliseconds. It can step; use it for records, not for durations. */
@@ -15,7 +13,8 @@ export const MAX_SLEEP_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonicMs: () => performance.now(),
+  // Not of node:perf_hooks: what else is in that would be kept in memory by the agent.
+  monotonicMs: () => Number(process.hrtime.bigint() / 1_000n) / 1_000,
   sleep(ms, signal) {
     if (!(ms <= MAX_SLEEP_MS)) throw new RangeError(`cannot sleep for ${ms} ms`);
     return new Promise((resolve, reject) => {

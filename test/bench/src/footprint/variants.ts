@@ -1,7 +1,7 @@
 import type { Variant } from './agent-service.ts';
 
 const heap = ['--max-semi-space-size=1', '--max-old-space-size=64'];
-const interpreted = [...heap, '--no-opt', '--no-sparkplug'];
+const interpreted = [...heap, '--no-opt', '--no-sparkplug', '--regexp-interpret-all'];
 const returned = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '65536', MALLOC_TOP_PAD_: '0' };
 const chosen = [...interpreted, '--no-icu-timezone-data'];
 

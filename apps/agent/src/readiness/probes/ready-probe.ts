@@ -69,7 +69,7 @@ function answersGet(host: string, url: string, signal: AbortSignal): Promise<voi
     const options = { host, port, path, signal, agent: false, headers: { 'user-agent': 'tacet-agent' } };
     const request = isSecure
       ? // Whose certificate it is proves nothing about whether it serves.
-        requestHttps({ ...options, rejectUnauthorized: false })
+        requestHttps({ ...options, ca: [], rejectUnauthorized: false })
       : requestHttp(options);
     request.once('response', (response) => {
       const { statusCode = 0 } = response;
