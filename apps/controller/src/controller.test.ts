@@ -2,14 +2,17 @@ import { once } from 'node:events';
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { connect as connectTls } from 'node:tls';
 import {
+  backupListSchema,
   decodeEnrolmentToken,
   enrolmentSchema,
-  enrolResponseSchema,
   eventListSchema,
   type Guest,
+  guestListSchema,
   guestSchema,
+  operationListSchema,
   operationSchema,
   protocolVersion,
 } from '@tacet/protocol';
@@ -19,8 +22,10 @@ import { WebSocket } from 'ws';
 import type { Controller } from './controller.ts';
 import { openStore } from './store/open-store.ts';
 import { ApiClient } from './testing/api-client.ts';
+import { enrolAgent } from './testing/enrol-agent.ts';
 import { FakeAgent, type FakeAgentOptions, fakeIncarnation, fakeStatus } from './testing/fake-agent.ts';
 import { FakeQuiesce } from './testing/fake-quiesce.ts';
+import { storedBackup } from './testing/stored-backup.ts';
 import { TestHouse } from './testing/test-house.ts';
 
 let house: TestHouse;
@@ -30,12 +35,7 @@ beforeEach(async () => {
 });
 
 async function enrol(controller: Controller, vmid: number): Promise<string> {
-  const api = await ApiClient.of(controller.clientFile);
-  const { token } = await api.expect(enrolmentSchema, 'POST', `/api/v1/guests/${vmid}/enrolments`);
-  const { url, secret } = decodeEnrolmentToken(token);
-  const body = { secret, agentVersion: '0', incarnation: fakeIncarnation(vmid) };
-  const answer = await new ApiClient(url).expect(enrolResponseSchema, 'POST', '/api/v1/agents/enroll', body);
-  return answer.credential;
+  return await enrolAgent(await ApiClient.of(controller.clientFile), vmid, fakeIncarnation(vmid));
 }
 
 describe('a controller that starts', () => {
@@ -103,6 +103,82 @@ describe('a controller that starts', () => {
       code: 'invalid-input',
       hint: expect.stringContaining('agentUrl'),
     });
+  });
+
+  it('whose store has rows that cannot be read answers for all the others, and says which', async () => {
+    await (await house.open())[Symbol.asyncDispose]();
+    const path = join(house.directory, 'state', 'controller.db');
+    {
+      await using store = await openStore(path);
+      for (const vmid of [101, 102, 103]) {
+        await store.guests.enrol({ id: `g${vmid}`, vmid, credentialHash: `hash${vmid}`, now: 1 });
+        const [id, operationId] = [`b${vmid}`, `op${vmid}`];
+        await store.operations.create({ id: operationId, kind: 'backup', vmid, startedAt: 1 });
+        await store.backups.create({ ...storedBackup, id, operationId, vmid }, 'local');
+        await store.operations.finish(operationId, { at: 2, restoredTo: null, error: null });
+        const subject = { guestId: `g${vmid}`, vmid };
+        await store.events.append({ at: 1, type: 'heal.step', message: `of ${vmid}`, data: {} }, subject);
+      }
+      await store.operations.create({ id: 'left', kind: 'backup', vmid: 101, startedAt: 1 });
+    }
+    {
+      using database = new DatabaseSync(path);
+      database.exec(`UPDATE guests SET status = '{' WHERE vmid = 101;
+        UPDATE backups SET verdict = '{' WHERE vmid = 102;
+        UPDATE operations SET error = '{' WHERE id = 'left';
+        UPDATE events SET data = '{' WHERE vmid = 103;
+        INSERT INTO known_guests (vmid, through, seen) VALUES (101, 'pve1', '{');
+        INSERT INTO doctor_reports (slot, finished_at, report) VALUES ('complete', 1, '{')`);
+    }
+    const controller = await house.open();
+    const api = await ApiClient.of(controller.clientFile);
+    const { guests } = await api.expect(guestListSchema, 'GET', '/api/v1/guests');
+    expect(guests.map(({ vmid, lastBackup }) => [vmid, lastBackup?.id])).toEqual([
+      [102, undefined],
+      [103, 'b103'],
+    ]);
+    expect(await api.call('GET', '/api/v1/guests/101')).toMatchObject({
+      status: 500,
+      body: { code: 'internal', detail: expect.stringContaining('guest 101'), hint: expect.any(String) },
+    });
+    expect((await api.call('GET', '/api/v1/guests/102')).status).toBe(200);
+    const { backups } = await api.expect(backupListSchema, 'GET', '/api/v1/backups');
+    expect(backups.map(({ id }) => id)).toEqual(['b103', 'b101']);
+    const { operations } = await api.expect(operationListSchema, 'GET', '/api/v1/operations');
+    expect(operations.map(({ id }) => id)).toEqual(['op103', 'op101']);
+    expect(await api.call('GET', '/api/v1/operations/op102')).toMatchObject({
+      status: 500,
+      body: { detail: expect.stringContaining('op102') },
+    });
+    const { events } = await api.expect(eventListSchema, 'GET', '/api/v1/events?after=0');
+    expect(events.map(({ message }) => message)).toEqual(['of 101', 'of 102']);
+    expect(await api.text('/metrics')).toContain('tacet_guests{identity="enrolled"} 3');
+
+    // The way back for a guest whose row is damaged, where its own next call is none.
+    await enrol(controller, 101);
+    expect((await api.call('GET', '/api/v1/guests/101')).status).toBe(200);
+  });
+
+  it('has a guest back whose last picture cannot be read as soon as its agent calls', async () => {
+    const first = await house.open();
+    const credential = await enrol(first, 101);
+    await first[Symbol.asyncDispose]();
+    {
+      using database = new DatabaseSync(join(house.directory, 'state', 'controller.db'));
+      database.exec(`UPDATE guests SET status = '{"quiesceState":"dreaming"}'`);
+    }
+    const { agentUrl: url, fingerprint, clientFile } = await house.open();
+    const api = await ApiClient.of(clientFile);
+    expect((await api.call('GET', '/api/v1/guests/101')).status).toBe(500);
+    await using agent = await FakeAgent.connect({
+      url,
+      fingerprint,
+      credential,
+      incarnation: fakeIncarnation(101),
+    });
+    expect((await agent.next('welcome')).identity).toEqual({ kind: 'guest', vmid: 101 });
+    const listed = () => api.expect(guestListSchema, 'GET', '/api/v1/guests');
+    await expect.poll(listed).toMatchObject({ guests: [{ vmid: 101, connected: true }] });
   });
 
   it('ends what its predecessor had begun and asked nobody for, and lets it be asked for again', async () => {

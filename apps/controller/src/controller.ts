@@ -30,6 +30,7 @@ import { NotificationDesk } from './notifications/notification-desk.ts';
 import { ownVersion } from './own-version.ts';
 import { ScheduleDesk } from './schedules/schedule-desk.ts';
 import { settingsView } from './settings-view.ts';
+import { logUnreadable } from './store/log-unreadable.ts';
 import { openStore } from './store/open-store.ts';
 import { loadCertificate } from './tls/certificate.ts';
 
@@ -86,7 +87,7 @@ async function compose(
   const certificate = await loadCertificate(stateDir, certificateNames(config), vault, clock.now());
   const { fingerprint } = certificate;
 
-  const store = await openStore(join(stateDir, 'controller.db'));
+  const store = await openStore(join(stateDir, 'controller.db'), logUnreadable(log));
   undo.defer(() => store[Symbol.asyncDispose]());
   const nodes = await Nodes.open(config.nodes, clock, vault);
   undo.defer(() => nodes[Symbol.asyncDispose]());
@@ -149,8 +150,13 @@ async function compose(
     },
   });
   undo.defer(() => operations[Symbol.asyncDispose]());
-  const isKnown = async (vmid: number): Promise<boolean> => (await store.guests.enrolled(vmid)) !== undefined;
-  const desk = new HookDesk({ ...ports, operations, nodeName: config.hook?.node ?? '', isKnown });
+  const isKnown = (vmid: number): Promise<boolean> => store.guests.isEnrolled(vmid);
+  const desk = new HookDesk({
+    ...ports,
+    operations,
+    nodeName: config.hook?.node ?? '',
+    isKnown,
+  });
   await operations.resume((request, startedAt) => desk.resume(request, startedAt));
 
   const schedules = await ScheduleDesk.open({ ...ports, store, operations, events, log });

@@ -1,9 +1,6 @@
-import { ApiClient, FakeAgent, fakeIncarnation, FakeQuiesce, fakeStatus } from '@tacet/controller/testing';
+import { enrolAgent, FakeAgent, fakeIncarnation, FakeQuiesce, fakeStatus } from '@tacet/controller/testing';
 import {
   backupListSchema,
-  decodeEnrolmentToken,
-  enrolmentSchema,
-  enrolResponseSchema,
   eventListSchema,
   guestListSchema,
   guestSchema,
@@ -19,12 +16,7 @@ import { type House, openHouse, originalMac } from './house.ts';
 const copyMac = 'bc:24:11:00:00:02';
 
 async function enrol(house: House, vmid: number): Promise<string> {
-  const invitation = await house.api.expect(enrolmentSchema, 'POST', `/api/v1/guests/${vmid}/enrolments`);
-  const { url, secret } = decodeEnrolmentToken(invitation.token);
-  const body = { secret, agentVersion: '0.0.0', incarnation: fakeIncarnation(vmid, originalMac) };
-  const granted = await new ApiClient(url).expect(enrolResponseSchema, 'POST', '/api/v1/agents/enroll', body);
-  expect(granted.vmid).toBe(vmid);
-  return granted.credential;
+  return await enrolAgent(house.api, vmid, fakeIncarnation(vmid, originalMac));
 }
 
 async function ended(house: House, started: Operation): Promise<Operation> {

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ApiClient, FakeAgent, fakeIncarnation, FakeQuiesce } from '@tacet/controller/testing';
-import { decodeEnrolmentToken, enrolmentSchema, enrolResponseSchema, operationSchema } from '@tacet/protocol';
+import { enrolAgent, FakeAgent, fakeIncarnation, FakeQuiesce } from '@tacet/controller/testing';
+import { operationSchema } from '@tacet/protocol';
 import { systemClock, Undo } from '@tacet/runtime';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
@@ -41,16 +41,8 @@ describe('the Grafana dashboard', () => {
 
   beforeAll(async () => {
     const house = await openHouse(undo);
-    const { token } = await house.api.expect(enrolmentSchema, 'POST', '/api/v1/guests/101/enrolments');
-    const { url, secret } = decodeEnrolmentToken(token);
     const incarnation = fakeIncarnation(101, originalMac);
-    const body = { secret, agentVersion: '0.0.0', incarnation };
-    const { credential } = await new ApiClient(url).expect(
-      enrolResponseSchema,
-      'POST',
-      '/api/v1/agents/enroll',
-      body,
-    );
+    const credential = await enrolAgent(house.api, 101, incarnation);
     const quiesce = new FakeQuiesce(systemClock);
     const { agentUrl, fingerprint } = house.controller;
     const answer = quiesce.answer.bind(quiesce);

@@ -4,13 +4,12 @@ import { join } from 'node:path';
 import { parseConfig, startController } from '@tacet/controller';
 import { ApiClient } from '@tacet/controller/testing';
 import { type Operation, operationSchema } from '@tacet/protocol';
-import { connect, type ProxmoxClient } from '@tacet/proxmox';
+import { guestRole, connect, type ProxmoxClient } from '@tacet/proxmox';
 import { MemoryBackend, type PveSim, startPveSim } from '@tacet/pve-sim';
 import { silentLogger, systemClock, Undo } from '@tacet/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-const SELF = ['VM.Audit', 'VM.Snapshot', 'VM.Backup', 'Datastore.AllocateSpace', 'Datastore.Audit'];
-const OPERATOR = [...SELF, 'VM.Allocate', 'VM.PowerMgmt', 'SDN.Use'];
+const OPERATOR = [...guestRole.privileges, 'VM.Allocate', 'VM.PowerMgmt', 'SDN.Use'];
 
 /** Each may do something with these; the user may do it with all. */
 const grants: Readonly<Record<string, readonly number[]>> = {
@@ -46,7 +45,7 @@ beforeAll(async () => {
   const acl = Object.entries(grants).flatMap(([tokenid, vmids]) =>
     [...vmids.map((vmid) => `/vms/${vmid}`), '/storage/local'].map((path) => ({
       path,
-      role: 'TacetSelf',
+      role: guestRole.role,
       to: to(tokenid),
     })),
   );
@@ -63,9 +62,9 @@ beforeAll(async () => {
       { userid: 'tacet@pve', tokens },
       { userid: 'op@pve', tokens: [{ tokenid: 'restore', secret: 'secret-restore' }] },
     ],
-    roles: { TacetSelf: SELF, TacetOperator: OPERATOR },
+    roles: { [guestRole.role]: guestRole.privileges, TacetOperator: OPERATOR },
     acl: [
-      ...['/vms', '/storage/local'].map((path) => ({ path, role: 'TacetSelf', to: 'tacet@pve' })),
+      ...['/vms', '/storage/local'].map((path) => ({ path, role: guestRole.role, to: 'tacet@pve' })),
       ...['op@pve', 'op@pve!restore'].map((who) => ({ path: '/', role: 'TacetOperator', to: who })),
       ...acl,
     ],

@@ -1,9 +1,12 @@
-import { ApiClient, FakeAgent, fakeIncarnation, FakeQuiesce } from '@tacet/controller/testing';
+import {
+  enrolAgent,
+  type ApiClient,
+  FakeAgent,
+  fakeIncarnation,
+  FakeQuiesce,
+} from '@tacet/controller/testing';
 import {
   auditListSchema,
-  decodeEnrolmentToken,
-  enrolmentSchema,
-  enrolResponseSchema,
   nodeListSchema,
   type Operation,
   operationSchema,
@@ -27,16 +30,8 @@ describe('somebody who does not want to wait, on a simulated node', () => {
     undo = new Undo();
     house = await openHouse(undo);
     quiesce = new FakeQuiesce(systemClock);
-    const invitation = await house.api.expect(enrolmentSchema, 'POST', '/api/v1/guests/101/enrolments');
-    const { url, secret } = decodeEnrolmentToken(invitation.token);
     const incarnation = fakeIncarnation(101, originalMac);
-    const body = { secret, agentVersion: '0.0.0', incarnation };
-    const { credential } = await new ApiClient(url).expect(
-      enrolResponseSchema,
-      'POST',
-      '/api/v1/agents/enroll',
-      body,
-    );
+    const credential = await enrolAgent(house.api, 101, incarnation);
     const { agentUrl, fingerprint } = house.controller;
     const answer = quiesce.answer.bind(quiesce);
     agent = await FakeAgent.connect({ url: agentUrl, fingerprint, credential, incarnation, answer });

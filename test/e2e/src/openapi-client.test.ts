@@ -42,7 +42,7 @@ describe('a client that is generated from the description', () => {
   };
 
   it('reads the guests', async () => {
-    const { status, data } = (await at('/api/v1/guests').get?.()) ?? {};
+    const { status, data } = (await client['listGuests']?.()) ?? {};
     expect(status).toBe(200);
     expect(guestListSchema.parse(data).guests).toEqual([]);
   });

@@ -3,14 +3,8 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
-import { ApiClient, FakeAgent, fakeIncarnation, FakeQuiesce } from '@tacet/controller/testing';
-import {
-  decodeEnrolmentToken,
-  enrolmentSchema,
-  enrolResponseSchema,
-  madeApiTokenSchema,
-  operationSchema,
-} from '@tacet/protocol';
+import { enrolAgent, ApiClient, FakeAgent, fakeIncarnation, FakeQuiesce } from '@tacet/controller/testing';
+import { madeApiTokenSchema, operationSchema } from '@tacet/protocol';
 import { systemClock, Undo } from '@tacet/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type House, openHouse, originalMac } from './house.ts';
@@ -43,12 +37,8 @@ describe.skipIf(!isInstalled)(`Prometheus${why}`, () => {
 
   /** One app-consistent backup of guest 101. */
   async function backUp(): Promise<void> {
-    const { token } = await house.api.expect(enrolmentSchema, 'POST', '/api/v1/guests/101/enrolments');
-    const { url, secret } = decodeEnrolmentToken(token);
     const incarnation = fakeIncarnation(101, originalMac);
-    const body = { secret, agentVersion: '0.0.0', incarnation };
-    const client = new ApiClient(url);
-    const { credential } = await client.expect(enrolResponseSchema, 'POST', '/api/v1/agents/enroll', body);
+    const credential = await enrolAgent(house.api, 101, incarnation);
     const quiesce = new FakeQuiesce(systemClock);
     const { agentUrl, fingerprint } = house.controller;
     const answer = quiesce.answer.bind(quiesce);

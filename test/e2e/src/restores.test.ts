@@ -1,10 +1,7 @@
-import { ApiClient, FakeAgent, fakeIncarnation, FakeQuiesce, fakeStatus } from '@tacet/controller/testing';
+import { enrolAgent, FakeAgent, fakeIncarnation, FakeQuiesce, fakeStatus } from '@tacet/controller/testing';
 import {
   type Backup,
   backupListSchema,
-  decodeEnrolmentToken,
-  enrolmentSchema,
-  enrolResponseSchema,
   guestListSchema,
   guestSnapshotListSchema,
   type Operation,
@@ -32,17 +29,9 @@ beforeEach(async () => {
   const token = house.sim.createToken('root@pam', { tokenid: 'watch', privsep: false });
   node = connect({ url, token, trust: { fingerprint } });
   undo.defer(() => node.close());
-  credential = await enrol(101);
+  credential = await enrolAgent(house.api, 101, fakeIncarnation(101, originalMac));
 });
 afterEach(() => undo[Symbol.asyncDispose]());
-
-async function enrol(vmid: number): Promise<string> {
-  const invitation = await house.api.expect(enrolmentSchema, 'POST', `/api/v1/guests/${vmid}/enrolments`);
-  const { url, secret } = decodeEnrolmentToken(invitation.token);
-  const body = { secret, agentVersion: '0.0.0', incarnation: fakeIncarnation(vmid, originalMac) };
-  return (await new ApiClient(url).expect(enrolResponseSchema, 'POST', '/api/v1/agents/enroll', body))
-    .credential;
-}
 
 async function agentOf(vmid: number, ready: 'True' | 'False' = 'True'): Promise<FakeAgent> {
   const { agentUrl: url, fingerprint } = house.controller;

@@ -187,6 +187,21 @@ describe('the HTTP API', () => {
     expect(described.length).toBeGreaterThan(10);
   });
 
+  it('has a name for every route, and no two have the same', async () => {
+    const { body } = await call('GET', '/api/v1/openapi.json');
+    const { paths } = body as { paths: Record<string, Record<string, { operationId?: string }>> };
+    const named = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { operationId }]) => ({
+        route: `${method} ${path}`,
+        operationId,
+      })),
+    );
+    const verbAndNoun = /^[a-z]+(?:[A-Z][a-z]+)+$/;
+    expect(named.filter(({ operationId }) => !verbAndNoun.test(operationId ?? ''))).toEqual([]);
+    expect(new Set(named.map(({ operationId }) => operationId)).size).toBe(named.length);
+    expect(named).toContainEqual({ route: 'post /api/v1/guests/{vmid}/backups', operationId: 'startBackup' });
+  });
+
   it.each([
     ['GET', '/api/v1/nowhere', undefined, 404, 'not-found'],
     ['GET', '/api/v1/guests/999', undefined, 404, 'not-found'],

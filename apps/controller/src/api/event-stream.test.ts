@@ -1,11 +1,5 @@
 import { request } from 'node:https';
-import {
-  decodeEnrolmentToken,
-  enrolmentSchema,
-  madeApiTokenSchema,
-  type StoredEvent,
-  storedEventSchema,
-} from '@tacet/protocol';
+import { madeApiTokenSchema, type StoredEvent, storedEventSchema } from '@tacet/protocol';
 import { assert, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ManualClock, silentLogger } from '@tacet/runtime';
 import { Access } from '../access/access.ts';
@@ -14,6 +8,7 @@ import { EventLog } from '../event-log.ts';
 import { openStore } from '../store/open-store.ts';
 import { ApiClient } from '../testing/api-client.ts';
 import { Browser } from '../testing/browser.ts';
+import { enrolAgent } from '../testing/enrol-agent.ts';
 import { fakeIncarnation } from '../testing/fake-agent.ts';
 import { TestHouse } from '../testing/test-house.ts';
 import { eventStream } from './event-stream.ts';
@@ -30,10 +25,7 @@ beforeEach(async () => {
 
 /** Makes one event: guest.enrolled. */
 async function enrol(vmid: number): Promise<void> {
-  const { token } = await api.expect(enrolmentSchema, 'POST', `/api/v1/guests/${vmid}/enrolments`);
-  const { secret } = decodeEnrolmentToken(token);
-  const body = { secret, agentVersion: '0', incarnation: fakeIncarnation(vmid) };
-  expect((await api.call('POST', '/api/v1/agents/enroll', body)).status).toBe(200);
+  await enrolAgent(api, vmid, fakeIncarnation(vmid));
 }
 
 interface Stream {

@@ -18,14 +18,14 @@ beforeEach(async () => {
   await chmod(root, 0o755);
   for (const directory of [at(''), at('state')]) {
     await mkdir(directory);
-    await chown(directory, service, service);
+    if (isRoot) await chown(directory, service, service);
   }
   return () => rm(root, { recursive: true });
 });
 
 async function give(path: string, text: string): Promise<void> {
   await writeFile(path, text, { mode: 0o600 });
-  await chown(path, service, service);
+  if (isRoot) await chown(path, service, service);
 }
 
 async function configure(secretFile: string): Promise<void> {
@@ -45,10 +45,9 @@ async function configure(secretFile: string): Promise<void> {
   await give(at('controller.json'), JSON.stringify(config));
 }
 
-const seal = () =>
-  promisify(execFile)(process.execPath, [main, 'seal', '--config', at('controller.json')], {
-    timeout: 60_000,
-  });
+const run = (command: string, config = at('controller.json')) =>
+  promisify(execFile)(process.execPath, [main, command, '--config', config], { timeout: 60_000 });
+const seal = () => run('seal');
 
 it.runIf(isRoot)('seals what is the controller’s, and leaves it the controller’s (needs root)', async () => {
   await give(at('own.secret'), 'hush');
@@ -73,3 +72,24 @@ it.runIf(isRoot)(
     expect(await readFile(roots, 'utf8')).toBe('a key of root\n');
   },
 );
+
+it.each(['seal', 'rotate-key'])('%s says what to do where no controller has started yet', async (command) => {
+  await give(at('own.secret'), 'hush');
+  await configure(at('own.secret'));
+  await rm(at('state'), { recursive: true });
+  await expect(run(command)).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(
+      /^tacet-controller: the state directory \S+state cannot be read.*\nhint: .*stateDir/,
+    ),
+  });
+  await expect(lstat(at('controller.key'))).rejects.toMatchObject({ code: 'ENOENT' });
+  expect(await readFile(at('own.secret'), 'utf8')).toBe('hush');
+});
+
+it.each(['seal', 'rotate-key'])('%s says which configuration it cannot read', async (command) => {
+  await expect(run(command, at('nowhere/controller.json'))).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`cannot read the configuration ${at('nowhere/controller.json')}`),
+  });
+});

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import { TacetError } from '@tacet/runtime';
 import {
   isSealedFile,
   type KeyFileOptions,
@@ -27,7 +28,7 @@ export interface FoundKeys {
  * at the first start.
  *
  * @throws TacetError `invalid-input` for a key that others may read, that is damaged, or that is gone while something
- *   is sealed with it
+ *   is sealed with it; where there is no state directory, whose owner the key would be given to
  */
 export async function findKeys(config: ControllerConfig, env: Environment): Promise<FoundKeys> {
   const directory = env['CREDENTIALS_DIRECTORY'];
@@ -47,7 +48,7 @@ export function keyFileOf({ keyFile, stateDir }: ControllerConfig): string {
 }
 
 async function keyFileOptions(config: ControllerConfig): Promise<KeyFileOptions> {
-  const owner = await ownerOf(config.stateDir);
+  const owner = await stateOwner(config.stateDir);
   const sealed: SecretFile[] = [];
   for (const file of secretFilesOf(config)) if (await isSealedFile(file)) sealed.push(file);
   return {
@@ -58,4 +59,16 @@ async function keyFileOptions(config: ControllerConfig): Promise<KeyFileOptions>
         ? undefined
         : `${sealed.map(({ path }) => path).join(', ')} cannot be opened without it`,
   };
+}
+
+async function stateOwner(stateDir: string): ReturnType<typeof ownerOf> {
+  try {
+    return await ownerOf(stateDir);
+  } catch (cause) {
+    throw new TacetError(`the state directory ${resolve(stateDir)} cannot be read`, {
+      code: 'invalid-input',
+      hint: 'The controller makes it when it first starts: start it once, or correct stateDir in the configuration.',
+      cause,
+    });
+  }
 }

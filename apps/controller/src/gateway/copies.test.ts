@@ -1,18 +1,10 @@
 import { join } from 'node:path';
-import {
-  decodeEnrolmentToken,
-  enrolmentSchema,
-  enrolResponseSchema,
-  eventListSchema,
-  type Guest,
-  guestListSchema,
-  guestSchema,
-  problemSchema,
-} from '@tacet/protocol';
+import { eventListSchema, type Guest, guestListSchema, guestSchema, problemSchema } from '@tacet/protocol';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Controller } from '../controller.ts';
 import { openStore } from '../store/open-store.ts';
 import { ApiClient } from '../testing/api-client.ts';
+import { enrolAgent } from '../testing/enrol-agent.ts';
 import { FakeAgent, type FakeAgentOptions, fakeIncarnation, fakeStatus } from '../testing/fake-agent.ts';
 import { TestHouse } from '../testing/test-house.ts';
 
@@ -29,17 +21,9 @@ beforeEach(async () => {
   house = await TestHouse.create();
   controller = await house.open();
   api = await ApiClient.of(controller.clientFile);
-  credential = await enrol(101);
+  credential = await enrolAgent(api, 101, fakeIncarnation(101));
   return () => house[Symbol.asyncDispose]();
 });
-
-async function enrol(vmid: number): Promise<string> {
-  const { token } = await api.expect(enrolmentSchema, 'POST', `/api/v1/guests/${vmid}/enrolments`);
-  const { url, secret } = decodeEnrolmentToken(token);
-  const body = { secret, agentVersion: '0', incarnation: fakeIncarnation(vmid) };
-  const answer = await new ApiClient(url).expect(enrolResponseSchema, 'POST', '/api/v1/agents/enroll', body);
-  return answer.credential;
-}
 
 function connect(options: Partial<FakeAgentOptions> = {}): Promise<FakeAgent> {
   const { agentUrl: url, fingerprint } = controller;
@@ -266,7 +250,7 @@ describe('a copy that is adopted', () => {
   });
 
   it('takes the place of a guest of its VMID that is away, and of none that is here', async () => {
-    const other = await enrol(201);
+    const other = await enrolAgent(api, 201, fakeIncarnation(201));
     await using bearer = await connect({ credential: other, incarnation: fakeIncarnation(201) });
     await bearer.next('welcome');
     await using copy = await connectCopy();
@@ -292,7 +276,7 @@ describe('a copy that is adopted', () => {
     expect((await refusal(adoptionOf('nobody'))).slice(0, 2)).toEqual([404, 'not-found']);
     const original = await api.expect(guestSchema, 'GET', '/api/v1/guests/101');
     expect((await refusal(adoptionOf(original.id))).slice(0, 2)).toEqual([409, 'conflict']);
-    await enrol(101);
+    await enrolAgent(api, 101, fakeIncarnation(101));
     expect(await refusal(adoptionOf(id))).toEqual([
       409,
       'conflict',
@@ -345,7 +329,7 @@ describe('a copy that is dismissed', () => {
 
   it('is welcome again when it is enrolled', async () => {
     await dismiss();
-    const own = await enrol(201);
+    const own = await enrolAgent(api, 201, fakeIncarnation(201));
     await using guest = await connectCopy({ credential: own });
     expect((await guest.next('welcome')).identity).toEqual({ kind: 'guest', vmid: 201 });
   });

@@ -1,6 +1,8 @@
+import { latenessSpans } from '@tacet/protocol';
 import { z } from 'zod';
 
 const hourMs = 3_600_000;
+const { overdue } = latenessSpans;
 const ms = (value: number, least: number) =>
   z
     .number()
@@ -12,9 +14,9 @@ const ms = (value: number, least: number) =>
 /** From when on something is worth a message. Where to is not here: channels are put through the API. */
 export const notificationConfigSchema = z.strictObject({
   /** A guest that no schedule selects: so long after its newest backup. */
-  overdueAfterMs: ms(36 * hourMs, 1000),
+  overdueAfterMs: ms(overdue.ageMs, 1000),
   /** A guest that a schedule selects: so long after its turn, while nothing was backed up. Blackouts do not count. */
-  overdueGraceMs: ms(4 * hourMs, 1000),
+  overdueGraceMs: ms(overdue.turnMs, 1000),
   /** A guest that is not ready, for whatever reason. */
   notReadyAfterMs: ms(hourMs / 4, 1000),
 });

@@ -1,13 +1,16 @@
 import { type DoctorReport, doctorReportSchema } from '@tacet/protocol';
 import type { Kysely } from 'kysely';
+import { type OnUnreadable, readableRows } from './readable-rows.ts';
 import type { Tables } from './schema.ts';
 
 /** The last report of the doctor, and the last about all guests; those before are nobody's concern any more. */
 export class DoctorReports {
   readonly #db: Kysely<Tables>;
+  readonly #onUnreadable: OnUnreadable;
 
-  constructor(db: Kysely<Tables>) {
+  constructor(db: Kysely<Tables>, onUnreadable: OnUnreadable) {
     this.#db = db;
+    this.#onUnreadable = onUnreadable;
   }
 
   async put(report: DoctorReport): Promise<void> {
@@ -36,7 +39,12 @@ export class DoctorReports {
       .select('report')
       .where('slot', '=', slot)
       .executeTakeFirst();
-    if (row === undefined) return undefined;
-    return doctorReportSchema.safeParse(JSON.parse(row.report)).data;
+    const [report] = readableRows(
+      row === undefined ? [] : [row],
+      () => `the doctor's ${slot} report`,
+      (one) => doctorReportSchema.parse(JSON.parse(one.report)),
+      this.#onUnreadable,
+    );
+    return report;
   }
 }

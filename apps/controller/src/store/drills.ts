@@ -1,5 +1,6 @@
 import { type Drill, drillSchema } from '@tacet/protocol';
 import type { Kysely } from 'kysely';
+import { type OnUnreadable, readableRows } from './readable-rows.ts';
 import type { DrillRow, Tables } from './schema.ts';
 
 /** A drill with what its scratch guest is known by. */
@@ -20,9 +21,11 @@ const TELLING = ['proven', 'started', 'failed'] as const;
 
 export class Drills {
   readonly #db: Kysely<Tables>;
+  readonly #onUnreadable: OnUnreadable;
 
-  constructor(db: Kysely<Tables>) {
+  constructor(db: Kysely<Tables>, onUnreadable: OnUnreadable) {
     this.#db = db;
+    this.#onUnreadable = onUnreadable;
   }
 
   async begin(drill: NewDrill): Promise<void> {
@@ -71,7 +74,7 @@ export class Drills {
       .where('operations.state', '!=', 'running')
       .orderBy('drills.started_at')
       .execute();
-    return rows.map(toDrill);
+    return readableRows(rows, nameOf, toDrill, this.#onUnreadable);
   }
 
   /** When the newest drill that has shown something of a guest ended, by its VMID. */
@@ -107,8 +110,18 @@ export class Drills {
       .where('outcome', 'in', [...TELLING])
       .orderBy('finished_at')
       .execute();
-    return new Map(rows.map((row) => [row.backup_id, drillSchema.parse(toDrill(row))]));
+    const found = readableRows(rows, nameOf, toShownDrill, this.#onUnreadable);
+    return new Map(found.map((drill) => [drill.backupId, drill]));
   }
+}
+
+function nameOf({ operation_id, backup_id }: DrillRow): string {
+  return `the drill ${operation_id} of backup ${backup_id}`;
+}
+
+/** Without what is nobody else's concern. */
+function toShownDrill(row: DrillRow): Drill {
+  return drillSchema.parse(toDrill(row));
 }
 
 function toDrill(row: DrillRow): StoredDrill {

@@ -1,6 +1,7 @@
 import { type Event, type StoredEvent, storedEventSchema } from '@tacet/protocol';
-import type { Kysely } from 'kysely';
-import type { Tables } from './schema.ts';
+import type { Kysely, Selectable } from 'kysely';
+import { type OnUnreadable, readablePage, readableRows } from './readable-rows.ts';
+import type { EventRow, Tables } from './schema.ts';
 
 /** Older events go as new ones come, so that a chatty guest cannot fill the disk. */
 export const KEPT_EVENTS = 100_000;
@@ -12,9 +13,11 @@ export interface EventSubject {
 
 export class Events {
   readonly #db: Kysely<Tables>;
+  readonly #onUnreadable: OnUnreadable;
 
-  constructor(db: Kysely<Tables>) {
+  constructor(db: Kysely<Tables>, onUnreadable: OnUnreadable) {
     this.#db = db;
+    this.#onUnreadable = onUnreadable;
   }
 
   /** Undefined where it is stored already: agents repeat what was not acknowledged. */
@@ -43,17 +46,19 @@ export class Events {
     return { ...event, ...subject, sequence };
   }
 
-  /** In order, those with a higher sequence than `after`. */
+  /** In order, those with a higher sequence than `after` that can be read. */
   async after(after: number, limit: number): Promise<StoredEvent[]> {
-    const rows = await this.#db
-      .selectFrom('events')
-      .selectAll()
-      .where('sequence', '>', after)
-      .orderBy('sequence')
-      .limit(limit)
-      .execute();
-    return rows.map(({ guest_id, data, ...row }) =>
-      storedEventSchema.parse({ ...row, guestId: guest_id, data: JSON.parse(data) }),
+    return await readablePage(
+      limit,
+      async (last?: Selectable<EventRow>) =>
+        await this.#db
+          .selectFrom('events')
+          .selectAll()
+          .where('sequence', '>', last?.sequence ?? after)
+          .orderBy('sequence')
+          .limit(limit)
+          .execute(),
+      (rows) => readableRows(rows, ({ sequence }) => `event ${sequence}`, toEvent, this.#onUnreadable),
     );
   }
 
@@ -65,4 +70,8 @@ export class Events {
       .executeTakeFirst();
     return row?.newest ?? 0;
   }
+}
+
+function toEvent({ guest_id, data, ...row }: Selectable<EventRow>): StoredEvent {
+  return storedEventSchema.parse({ ...row, guestId: guest_id, data: JSON.parse(data) });
 }

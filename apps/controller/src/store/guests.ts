@@ -7,6 +7,7 @@ import {
 } from '@tacet/protocol';
 import type { Kysely } from 'kysely';
 import { dismissalOf } from './dismissed-copies.ts';
+import { type OnUnreadable, readableRows, readRow } from './readable-rows.ts';
 import { readRegenerate } from './read-regenerate.ts';
 import type { GuestRow, Tables } from './schema.ts';
 
@@ -54,24 +55,28 @@ export interface CopySighting {
 
 export class Guests {
   readonly #db: Kysely<Tables>;
+  readonly #onUnreadable: OnUnreadable;
 
-  constructor(db: Kysely<Tables>) {
+  constructor(db: Kysely<Tables>, onUnreadable: OnUnreadable) {
     this.#db = db;
+    this.#onUnreadable = onUnreadable;
   }
 
+  /** Those that can be read. */
   async list(): Promise<StoredGuest[]> {
     const rows = await this.#select().orderBy('guests.vmid').orderBy('guests.created_at').execute();
-    return rows.map(toGuest);
+    return readableRows(rows, nameOf, toGuest, this.#onUnreadable);
   }
 
   async get(id: string): Promise<StoredGuest | undefined> {
     const row = await this.#select().where('guests.id', '=', id).executeTakeFirst();
-    return row && toGuest(row);
+    return row && this.#read(row);
   }
 
+  /** Its status is left out: who calls brings a new one, also in the place of one that cannot be read. */
   async byCredential(hash: string): Promise<StoredGuest | undefined> {
     const row = await this.#select().where('guests.credential_hash', '=', hash).executeTakeFirst();
-    return row && toGuest(row);
+    return row && this.#read({ ...row, status: null });
   }
 
   async enrolled(vmid: number): Promise<StoredGuest | undefined> {
@@ -79,20 +84,41 @@ export class Guests {
       .where('guests.vmid', '=', vmid)
       .where('guests.identity', '=', 'enrolled')
       .executeTakeFirst();
-    return row && toGuest(row);
+    return row && this.#read(row);
+  }
+
+  /** Whether one bears that VMID by right, also where no more of it can be read. */
+  async isEnrolled(vmid: number): Promise<boolean> {
+    const row = await this.#db
+      .selectFrom('guests')
+      .select('id')
+      .where('vmid', '=', vmid)
+      .where('identity', '=', 'enrolled')
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
+  /** The one that bears that VMID by right; where there is none, the first copy that says it does. */
+  async bearer(vmid: number): Promise<StoredGuest | undefined> {
+    const row = await this.#select()
+      .where('guests.vmid', '=', vmid)
+      .orderBy((is) => is('guests.identity', '=', 'enrolled'), 'desc')
+      .orderBy('guests.created_at')
+      .executeTakeFirst();
+    return row && this.#read(row);
   }
 
   async quarantined({ originId, copyKey }: CopySighting): Promise<StoredGuest | undefined> {
     const row = await this.#copies(originId, 'quarantined')
       .where('guests.copy_key', '=', copyKey)
       .executeTakeFirst();
-    return row && toGuest(row);
+    return row && this.#read(row);
   }
 
   /** Of one guest, the one that was not seen for longest first. */
   async copiesOf(originId: string): Promise<StoredGuest[]> {
     const rows = await this.#copies(originId, 'quarantined').orderBy('guests.last_seen_at').execute();
-    return rows.map(toGuest);
+    return readableRows(rows, nameOf, toGuest, this.#onUnreadable);
   }
 
   /** The guest that this copy was adopted as, as long as it has not come with its own credential. */
@@ -101,7 +127,7 @@ export class Guests {
       .where('guests.copy_key', 'is not', null)
       .where((is) => is.or([is('guests.copy_key', '=', copyKey), is('guests.vmid', '=', vmid)]))
       .executeTakeFirst();
-    return row && toGuest(row);
+    return row && this.#read(row);
   }
 
   /**
@@ -190,6 +216,11 @@ export class Guests {
       .execute();
   }
 
+  /** @throws Failure `internal` for a row that cannot be read, as everything here that is asked for one guest */
+  #read(row: JoinedRow): StoredGuest {
+    return readRow(row, nameOf, toGuest, this.#onUnreadable);
+  }
+
   #select() {
     return this.#db
       .selectFrom('guests')
@@ -222,7 +253,13 @@ function empty(id: string, now: number): GuestRow {
   };
 }
 
-function toGuest(row: GuestRow & { origin_vmid: number | null }): StoredGuest {
+type JoinedRow = GuestRow & { origin_vmid: number | null };
+
+function nameOf({ id, vmid }: JoinedRow): string {
+  return vmid === null ? `the guest ${id}` : `guest ${vmid} (${id})`;
+}
+
+function toGuest(row: JoinedRow): StoredGuest {
   return {
     id: row.id,
     vmid: row.vmid,

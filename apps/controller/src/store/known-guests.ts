@@ -1,6 +1,7 @@
 import { vmidSchema } from '@tacet/protocol';
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
+import { type OnUnreadable, readableRows } from './readable-rows.ts';
 import type { Tables } from './schema.ts';
 
 const knownGuestSchema = z.object({
@@ -26,19 +27,25 @@ export interface KnownGuest {
 
 export class KnownGuests {
   readonly #db: Kysely<Tables>;
+  readonly #onUnreadable: OnUnreadable;
 
-  constructor(db: Kysely<Tables>) {
+  constructor(db: Kysely<Tables>, onUnreadable: OnUnreadable) {
     this.#db = db;
+    this.#onUnreadable = onUnreadable;
   }
 
   /** By the name of the configured node through which they were seen. What cannot be read was not seen. */
   async list(): Promise<Map<string, KnownGuest[]>> {
     const rows = await this.#db.selectFrom('known_guests').selectAll().orderBy('vmid').execute();
     const known = new Map<string, KnownGuest[]>();
-    for (const { through, seen } of rows) {
-      const parsed = knownGuestSchema.safeParse(JSON.parse(seen));
-      if (!parsed.success) continue;
-      const { name, pool, ...rest } = parsed.data;
+    const readable = readableRows(
+      rows,
+      ({ vmid, through }) => `what ${through} has shown of guest ${vmid}`,
+      ({ through, seen }) => ({ through, guest: knownGuestSchema.parse(JSON.parse(seen)) }),
+      this.#onUnreadable,
+    );
+    for (const { through, guest } of readable) {
+      const { name, pool, ...rest } = guest;
       known.set(through, [...(known.get(through) ?? []), { ...rest, name, pool }]);
     }
     return known;

@@ -1,6 +1,6 @@
 import { type Channel, channelSchema } from '@tacet/protocol';
 import type { Kysely } from 'kysely';
-import { readableRows } from './readable-rows.ts';
+import { type OnUnreadable, readableRows } from './readable-rows.ts';
 import type { NotificationChannelRow, Tables } from './schema.ts';
 
 export interface StoredChannel {
@@ -20,9 +20,9 @@ export class NotificationChannels {
   }
 
   /** By name. What cannot be read, as from another version, goes to `onUnreadable`. */
-  async list(onUnreadable: (name: string, error: unknown) => void): Promise<StoredChannel[]> {
+  async list(onUnreadable: OnUnreadable): Promise<StoredChannel[]> {
     const rows = await this.#db.selectFrom('notification_channels').selectAll().orderBy('name').execute();
-    return readableRows(rows, read, onUnreadable);
+    return readableRows(rows, ({ name }) => name, read, onUnreadable);
   }
 
   async put({ name, channel, sealed, version, changedAt }: StoredChannel): Promise<void> {

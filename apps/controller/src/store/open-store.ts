@@ -32,6 +32,7 @@ import { NotificationChannels } from './notification-channels.ts';
 import { NotificationNews } from './notification-news.ts';
 import { NotificationOutbox } from './notification-outbox.ts';
 import { Operations } from './operations.ts';
+import { type OnUnreadable, refuseUnreadable } from './readable-rows.ts';
 import { RestoreOrders } from './restore-orders.ts';
 import { Snapshots } from './snapshots.ts';
 import { ScheduleRuns } from './schedule-runs.ts';
@@ -83,10 +84,11 @@ export interface Store extends AsyncDisposable {
 /**
  * Opens the store and brings it up to date. `path` may be `:memory:`.
  *
+ * @param onUnreadable told of each row that lists of guests and of what was done with them leave out
  * @throws TacetError `store-too-new` when a newer controller has written it, `store-migration` when a step
  * failed (the store is then as it was).
  */
-export async function openStore(path: string): Promise<Store> {
+export async function openStore(path: string, onUnreadable: OnUnreadable = refuseUnreadable): Promise<Store> {
   const db = openKysely<Tables>(path);
   try {
     await migrateStore(db, path, { migrations, program: await ownVersion() });
@@ -98,25 +100,25 @@ export async function openStore(path: string): Promise<Store> {
     accounts: new Accounts(db),
     apiTokens: new ApiTokens(db),
     audit: new Audit(db),
-    backups: new Backups(db),
+    backups: new Backups(db, onUnreadable),
     dismissedCopies: new DismissedCopies(db),
-    drills: new Drills(db),
-    census: new Census(db),
-    doctorReports: new DoctorReports(db),
+    drills: new Drills(db, onUnreadable),
+    census: new Census(db, onUnreadable),
+    doctorReports: new DoctorReports(db, onUnreadable),
     enrolments: new Enrolments(db),
-    events: new Events(db),
-    guests: new Guests(db),
+    events: new Events(db, onUnreadable),
+    guests: new Guests(db, onUnreadable),
     logins: new Logins(db),
-    knownGuests: new KnownGuests(db),
+    knownGuests: new KnownGuests(db, onUnreadable),
     nodeRequests: new NodeRequests(db),
     notificationChannels: new NotificationChannels(db),
     notificationNews: new NotificationNews(db),
     notificationOutbox: new NotificationOutbox(db),
-    operations: new Operations(db),
+    operations: new Operations(db, onUnreadable),
     restoreOrders: new RestoreOrders(db),
     scheduleRuns: new ScheduleRuns(db),
     schedules: new Schedules(db),
-    snapshots: new Snapshots(db),
+    snapshots: new Snapshots(db, onUnreadable),
     [Symbol.asyncDispose]: () => db.destroy(),
   };
 }

@@ -2,8 +2,9 @@ import { type Operation, operationSchema, type WireError } from '@tacet/protocol
 import type { Kysely } from 'kysely';
 import { toBackup } from './backups.ts';
 import type { Position } from './position.ts';
-import type { OperationRow, Tables } from './schema.ts';
-import { Snapshots } from './snapshots.ts';
+import { type OnUnreadable, readablePage, readableRows, readRow } from './readable-rows.ts';
+import type { BackupRow, OperationRow, OperationStepRow, SnapshotRow, Tables } from './schema.ts';
+import { toSnapshot } from './snapshots.ts';
 
 export type NewOperation = Pick<Operation, 'id' | 'kind' | 'vmid' | 'startedAt'>;
 
@@ -16,9 +17,11 @@ export interface OperationEnd {
 
 export class Operations {
   readonly #db: Kysely<Tables>;
+  readonly #onUnreadable: OnUnreadable;
 
-  constructor(db: Kysely<Tables>) {
+  constructor(db: Kysely<Tables>, onUnreadable: OnUnreadable) {
     this.#db = db;
+    this.#onUnreadable = onUnreadable;
   }
 
   async create({ id, kind, vmid, startedAt }: NewOperation): Promise<void> {
@@ -59,7 +62,7 @@ export class Operations {
       .execute();
   }
 
-  /** Those that a controller which is gone has left behind, oldest first. */
+  /** Those that a controller which is gone has left behind, oldest first; one that cannot be read nobody can go on with. */
   async running(): Promise<Operation[]> {
     const rows = await this.#db
       .selectFrom('operations')
@@ -67,16 +70,28 @@ export class Operations {
       .where('state', '=', 'running')
       .orderBy('started_at')
       .execute();
-    return await Promise.all(rows.map((row) => this.#assemble(row)));
+    return await this.#readable(rows);
   }
 
+  /** @throws Failure `internal` where it cannot be read */
   async get(id: string): Promise<Operation | undefined> {
     const row = await this.#db.selectFrom('operations').selectAll().where('id', '=', id).executeTakeFirst();
-    return row && (await this.#assemble(row));
+    return row && readRow(await this.#parts(row), nameOf, toOperation, this.#onUnreadable);
   }
 
-  /** Newest first. @param before where the page before ended */
+  /** Newest first, those that can be read. @param before where the page before ended */
   async list(limit: number, before?: Position): Promise<Operation[]> {
+    return await readablePage(
+      limit,
+      async (last?: OperationRow) => {
+        const from = last === undefined ? before : { at: last.started_at, id: last.id };
+        return await this.#page(limit, from);
+      },
+      (rows) => this.#readable(rows),
+    );
+  }
+
+  async #page(limit: number, before?: Position): Promise<OperationRow[]> {
     let query = this.#db
       .selectFrom('operations')
       .selectAll()
@@ -87,8 +102,7 @@ export class Operations {
       const { at, id } = before;
       query = query.where((row) => row(row.refTuple('started_at', 'id'), '<', row.tuple(at, id)));
     }
-    const rows = await query.execute();
-    return await Promise.all(rows.map((row) => this.#assemble(row)));
+    return await query.execute();
   }
 
   async quiescing(id: string, quiesceId: string): Promise<void> {
@@ -126,7 +140,12 @@ export class Operations {
     return row?.wanted_backup_id ?? undefined;
   }
 
-  async #assemble(row: OperationRow): Promise<Operation> {
+  async #readable(rows: readonly OperationRow[]): Promise<Operation[]> {
+    const all = await Promise.all(rows.map((row) => this.#parts(row)));
+    return readableRows(all, nameOf, toOperation, this.#onUnreadable);
+  }
+
+  async #parts(row: OperationRow): Promise<Parts> {
     const steps = await this.#db
       .selectFrom('operation_steps')
       .select(['at', 'name', 'message'])
@@ -138,19 +157,39 @@ export class Operations {
       .selectAll()
       .where('operation_id', '=', row.id)
       .executeTakeFirst();
-    const snapshot = await new Snapshots(this.#db).ofOperation(row.id);
-    return operationSchema.parse({
-      id: row.id,
-      kind: row.kind,
-      vmid: row.vmid,
-      state: row.state,
-      startedAt: row.started_at,
-      finishedAt: row.finished_at,
-      steps,
-      backup: backup ? toBackup(backup) : null,
-      ...(snapshot && { snapshot }),
-      restoredTo: row.restored_to,
-      error: row.error === null ? null : JSON.parse(row.error),
-    });
+    const snapshot = await this.#db
+      .selectFrom('snapshots')
+      .selectAll()
+      .where('operation_id', '=', row.id)
+      .executeTakeFirst();
+    return { row, steps, backup, snapshot };
   }
+}
+
+/** What an operation is put together from. */
+interface Parts {
+  readonly row: OperationRow;
+  readonly steps: readonly Pick<OperationStepRow, 'at' | 'name' | 'message'>[];
+  readonly backup: BackupRow | undefined;
+  readonly snapshot: SnapshotRow | undefined;
+}
+
+function nameOf({ row: { id, kind, vmid } }: Parts): string {
+  return `the operation ${id} (${kind} of guest ${vmid})`;
+}
+
+function toOperation({ row, steps, backup, snapshot }: Parts): Operation {
+  return operationSchema.parse({
+    id: row.id,
+    kind: row.kind,
+    vmid: row.vmid,
+    state: row.state,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    steps,
+    backup: backup ? toBackup(backup) : null,
+    ...(snapshot && { snapshot: toSnapshot(snapshot) }),
+    restoredTo: row.restored_to,
+    error: row.error === null ? null : JSON.parse(row.error),
+  });
 }

@@ -1,6 +1,6 @@
 import { type Schedule, scheduleSchema } from '@tacet/protocol';
 import type { Kysely } from 'kysely';
-import { readableRows } from './readable-rows.ts';
+import { type OnUnreadable, readableRows } from './readable-rows.ts';
 import type { ScheduleRow, Tables } from './schema.ts';
 
 export interface StoredSchedule {
@@ -19,9 +19,9 @@ export class Schedules {
   }
 
   /** By name. What cannot be read, as from another version, goes to `onUnreadable`. */
-  async list(onUnreadable: (name: string, error: unknown) => void): Promise<StoredSchedule[]> {
+  async list(onUnreadable: OnUnreadable): Promise<StoredSchedule[]> {
     const rows = await this.#db.selectFrom('schedules').selectAll().orderBy('name').execute();
-    return readableRows(rows, read, onUnreadable);
+    return readableRows(rows, ({ name }) => name, read, onUnreadable);
   }
 
   async put({ schedule, version, changedAt }: Omit<StoredSchedule, 'decidedUntil'>): Promise<void> {

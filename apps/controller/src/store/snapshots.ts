@@ -1,13 +1,16 @@
 import { type HeldSnapshot, heldSnapshotSchema } from '@tacet/protocol';
 import type { Kysely } from 'kysely';
+import { type OnUnreadable, readableRows } from './readable-rows.ts';
 import type { SnapshotRow, Tables } from './schema.ts';
 
 /** The snapshots that this controller has taken, with their verdicts; whether they still exist, their node says. */
 export class Snapshots {
   readonly #db: Kysely<Tables>;
+  readonly #onUnreadable: OnUnreadable;
 
-  constructor(db: Kysely<Tables>) {
+  constructor(db: Kysely<Tables>, onUnreadable: OnUnreadable) {
     this.#db = db;
+    this.#onUnreadable = onUnreadable;
   }
 
   async create(snapshot: HeldSnapshot): Promise<void> {
@@ -26,16 +29,7 @@ export class Snapshots {
       .execute();
   }
 
-  async ofOperation(operationId: string): Promise<HeldSnapshot | undefined> {
-    const row = await this.#db
-      .selectFrom('snapshots')
-      .selectAll()
-      .where('operation_id', '=', operationId)
-      .executeTakeFirst();
-    return row && toSnapshot(row);
-  }
-
-  /** Newest first. */
+  /** Newest first, those that can be read. */
   async ofGuest(vmid: number): Promise<HeldSnapshot[]> {
     const rows = await this.#db
       .selectFrom('snapshots')
@@ -43,11 +37,15 @@ export class Snapshots {
       .where('vmid', '=', vmid)
       .orderBy('taken_at', 'desc')
       .execute();
-    return rows.map(toSnapshot);
+    return readableRows(rows, nameOf, toSnapshot, this.#onUnreadable);
   }
 }
 
-function toSnapshot(row: SnapshotRow): HeldSnapshot {
+function nameOf({ name, vmid }: SnapshotRow): string {
+  return `the snapshot ${name} of guest ${vmid}`;
+}
+
+export function toSnapshot(row: SnapshotRow): HeldSnapshot {
   return heldSnapshotSchema.parse({
     operationId: row.operation_id,
     vmid: row.vmid,

@@ -1,6 +1,6 @@
+import { latenessSpans } from '@tacet/protocol';
 import { describe, expect, it } from 'vitest';
 import { concernsOf, levelOf } from './attention.ts';
-import { overdueAfterMs } from './due.ts';
 import { aBackup, aGuest, now } from './testing.ts';
 
 const words = (guest: Parameters<typeof concernsOf>[0]): string[] =>
@@ -33,9 +33,11 @@ describe('what needs an operator', () => {
     expect(words(guest)).toEqual(['act: agent away for 2 h']);
   });
 
-  it('is a backup that is later than a day and some', () => {
-    expect(words(old(overdueAfterMs))).toEqual([]);
-    expect(words(old(overdueAfterMs + 1))).toEqual(['act: last backup 26 h old']);
+  it('is a backup that is late, in daylight, and at once one that is overdue', () => {
+    const { late, overdue } = latenessSpans;
+    expect(words(old(late.ageMs))).toEqual([]);
+    expect(words(old(late.ageMs + 1))).toEqual(['watch: last backup 26 h old']);
+    expect(words(old(overdue.ageMs + 1))).toEqual(['act: last backup 36 h old']);
   });
 
   it('is a verdict below app, in daylight, after what is urgent', () => {

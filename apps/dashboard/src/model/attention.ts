@@ -54,8 +54,9 @@ function doctorConcerns({ backupReady }: Guest): Concern[] {
 
 function backupConcerns(guest: Guest, now: number): Concern[] {
   const { lastBackup } = guest;
-  const { words, why } = dueOf(guest, now);
-  const concerns = words === null ? [] : [act(words, why)];
+  const { lateness, words, why } = dueOf(guest, now);
+  const level = lateness === 'overdue' ? act : watch;
+  const concerns = words === null ? [] : [level(words, why)];
   if (lastBackup === null) {
     return [...concerns, watch('never backed up', 'This controller knows no backup of it.')];
   }

@@ -1,6 +1,6 @@
-import type { GuestSchedule } from '@tacet/protocol';
+import { type GuestSchedule, latenessSpans } from '@tacet/protocol';
 import { describe, expect, it } from 'vitest';
-import { dueOf, overdueAfterMs, scheduleLines } from './due.ts';
+import { dueOf, scheduleLines } from './due.ts';
 import { aBackup, aGuest, now } from './testing.ts';
 
 const hour = 3_600_000;
@@ -30,42 +30,48 @@ const old = (ms: number, ...schedules: GuestSchedule[]) =>
 describe('a backup against its schedule', () => {
   it('is overdue as soon as a turn came to nothing, and says since when and why', () => {
     expect(dueOf(old(33 * hour, nightly({})), now)).toMatchObject({
-      isOverdue: true,
+      lateness: 'overdue',
       words: 'backup overdue for 9 h: the storage is full',
       why: expect.stringMatching(/^The schedule nightly was due on .*: the storage is full\.$/),
     });
-    expect(
-      dueOf(aGuest({ lastBackup: null, schedules: [nightly({ state: 'missed' })] }), now).isOverdue,
-    ).toBe(true);
+    expect(dueOf(aGuest({ lastBackup: null, schedules: [nightly({ state: 'missed' })] }), now).lateness).toBe(
+      'overdue',
+    );
   });
 
   it('is not overdue where it was backed up since, by whomever', () => {
-    expect(dueOf(old(hour, nightly({})), now).isOverdue).toBe(false);
+    expect(dueOf(old(hour, nightly({})), now).lateness).toBeNull();
   });
 
-  it('waits in line for a while before it is overdue', () => {
+  it('waits in line for a while before it is late, and then overdue', () => {
     const queued = { state: 'queued', message: 'waits for its turn on the node' } as const;
-    expect(dueOf(old(33 * hour, nightly({ ...queued, dueAt: now - hour })), now).isOverdue).toBe(false);
-    expect(dueOf(old(33 * hour, nightly({ ...queued, dueAt: now - 3 * hour })), now).words).toBe(
-      'backup overdue for 3 h: waits for its turn on the node',
+    expect(dueOf(old(33 * hour, nightly({ ...queued, dueAt: now - hour })), now).lateness).toBeNull();
+    expect(dueOf(old(33 * hour, nightly({ ...queued, dueAt: now - 3 * hour })), now)).toMatchObject({
+      lateness: 'late',
+      words: 'backup late for 3 h: waits for its turn on the node',
+    });
+    expect(dueOf(old(33 * hour, nightly({ ...queued, dueAt: now - 5 * hour })), now).words).toBe(
+      'backup overdue for 5 h: waits for its turn on the node',
     );
-    expect(dueOf(old(33 * hour, nightly({ state: 'started' })), now).isOverdue).toBe(false);
+    expect(dueOf(old(33 * hour, nightly({ state: 'started' })), now).lateness).toBeNull();
   });
 
   it('may be six days old where its schedule is weekly', () => {
     const weekly = nightly({ state: 'succeeded', dueAt: now - 145 * hour }, { name: 'weekly' });
-    expect(dueOf(old(144 * hour, weekly), now).isOverdue).toBe(false);
+    expect(dueOf(old(144 * hour, weekly), now).lateness).toBeNull();
   });
 
-  it('is judged by a day and some where no schedule says anything', () => {
-    expect(dueOf(old(overdueAfterMs), now).isOverdue).toBe(false);
-    expect(dueOf(old(overdueAfterMs + 1), now)).toEqual({
-      isOverdue: true,
+  it('is judged by its age where no schedule says anything', () => {
+    const tooOld = latenessSpans.late.ageMs + 1;
+    expect(dueOf(old(tooOld - 1), now).lateness).toBeNull();
+    expect(dueOf(old(tooOld), now)).toEqual({
+      lateness: 'late',
       words: 'last backup 26 h old',
       why: 'No schedule backs it up.',
     });
     const off = nightly(null, { enabled: false, nextAt: null });
-    expect(dueOf(old(overdueAfterMs + 1, off), now).why).toBe('Its schedule nightly is disabled.');
+    expect(dueOf(old(tooOld, off), now).why).toBe('Its schedule nightly is disabled.');
+    expect(dueOf(old(latenessSpans.overdue.ageMs + 1), now).lateness).toBe('overdue');
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Guest, Operation } from '@tacet/protocol';
+import type { Guest, Lateness, Operation } from '@tacet/protocol';
 import { type Concern, compareLevels, concernsOf, type Level, levelOf } from './attention.ts';
 import { dueOf } from './due.ts';
 import { nameOf, nodeOf, poolOf, readiness, readyOf, tagsOf } from './state.ts';
@@ -11,8 +11,8 @@ export interface FleetRow {
   readonly node: string | null;
   readonly concerns: readonly Concern[];
   readonly level: Level;
-  /** Its newest backup is older than its schedules want it. */
-  readonly isOverdue: boolean;
+  /** Null where its newest backup is as new as its schedules want it. */
+  readonly lateness: Lateness | null;
   readonly stallMs: number | null;
   /** Lower case, for the search. */
   readonly text: string;
@@ -28,7 +28,7 @@ export function fleetRow(guest: Guest, now: number): FleetRow {
     node: nodeOf(guest),
     concerns,
     level: levelOf(concerns),
-    isOverdue: dueOf(guest, now).isOverdue,
+    lateness: dueOf(guest, now).lateness,
     stallMs: guest.lastBackup === null ? null : longestStall(guest.lastBackup),
     text: [
       guest.vmid ?? '',
@@ -66,14 +66,14 @@ export function selectRows(rows: readonly FleetRow[], view: FleetView): FleetRow
     .toSorted((a, b) => comparisons[view.sort](a, b) || byVmid(a, b));
 }
 
-function isShown({ guest, level, isOverdue }: FleetRow, show: Show): boolean {
+function isShown({ guest, level, lateness }: FleetRow, show: Show): boolean {
   switch (show) {
     case 'all':
       return true;
     case 'attention':
       return level !== 'fine';
     case 'overdue':
-      return isOverdue;
+      return lateness !== null;
     case 'unproven':
       return guest.identity === 'enrolled' && guest.lastBackup?.verdict.consistency !== 'app';
     case 'away':
@@ -164,7 +164,7 @@ export function summariseFleet(rows: readonly FleetRow[], operations: readonly O
     watch: rows.filter(({ level }) => level === 'watch').length,
     ready: count(({ guest }) => guest.connected && readyOf(guest)?.status === 'True'),
     consistent: count(
-      ({ guest: { lastBackup }, isOverdue }) => lastBackup?.verdict.consistency === 'app' && !isOverdue,
+      ({ guest: { lastBackup }, lateness }) => lastBackup?.verdict.consistency === 'app' && lateness === null,
     ),
     proven: count(({ guest }) => isProven(guest)),
     quarantined: rows.length - own.length,

@@ -3,14 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '@tacet/cli';
 import { type Controller, type ControllerConfigInput, parseConfig, startController } from '@tacet/controller';
-import { ApiClient, FakeAgent, fakeIncarnation, fakeStatus } from '@tacet/controller/testing';
+import { enrolAgent, ApiClient, FakeAgent, fakeIncarnation, fakeStatus } from '@tacet/controller/testing';
 import {
-  decodeEnrolmentToken,
   type DoctorFinding,
   type DoctorReport,
   doctorReportSchema,
-  enrolmentSchema,
-  enrolResponseSchema,
   type FindingId,
   type GuestFacts,
   type GuestStatus,
@@ -257,15 +254,8 @@ export class DoctorHouse implements AsyncDisposable {
     const api = await ApiClient.of(clientFile);
     const { version } = await api.expect(versionInfoSchema, 'GET', '/api/v1/version');
     const agentVersion = agent === 'older' ? '0.0.9' : version;
-    const { token } = await api.expect(enrolmentSchema, 'POST', `/api/v1/guests/${vmid}/enrolments`);
     const incarnation = fakeIncarnation(vmid, mac);
-    const once = decodeEnrolmentToken(token);
-    const { credential } = await new ApiClient(once.url).expect(
-      enrolResponseSchema,
-      'POST',
-      '/api/v1/agents/enroll',
-      { secret: once.secret, agentVersion, incarnation },
-    );
+    const credential = await enrolAgent(api, vmid, incarnation, agentVersion);
     if (agent === 'away') return;
     const status = statusOf(engineReachable ? seen : undefined, engineReachable);
     const fake = await FakeAgent.connect({ url, fingerprint, credential, incarnation, agentVersion, status });

@@ -3,16 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '@tacet/cli';
 import { type Controller, type ControllerConfigInput, parseConfig, startController } from '@tacet/controller';
-import { ApiClient, FakeAgent, fakeIncarnation } from '@tacet/controller/testing';
-import {
-  type Backup,
-  backupListSchema,
-  decodeEnrolmentToken,
-  enrolmentSchema,
-  enrolResponseSchema,
-  type Operation,
-  operationListSchema,
-} from '@tacet/protocol';
+import { enrolAgent, ApiClient, FakeAgent, fakeIncarnation } from '@tacet/controller/testing';
+import { type Backup, backupListSchema, type Operation, operationListSchema } from '@tacet/protocol';
+import { guestRole } from '@tacet/proxmox';
 import { MemoryBackend, type PveSim, startPveSim } from '@tacet/pve-sim';
 import { createLogger, jsonSink, Undo } from '@tacet/runtime';
 import { HookGuest } from './hook-guest.ts';
@@ -36,7 +29,6 @@ export const guests = {
 
 const vmids = Object.values(guests);
 const secret = 'a-secret';
-const role = ['VM.Audit', 'VM.Snapshot', 'VM.Backup', 'Datastore.AllocateSpace', 'Datastore.Audit'];
 /** Short, so that a test can wait for its end, and longer than the script's patience. */
 export const leaseMs = 3_000;
 export const patienceS = 1;
@@ -200,9 +192,9 @@ export class HookHouse implements AsyncDisposable {
         { storage: 'btr', type: 'btrfs', content: ['rootdir', 'images'], path: '/mnt/btr' },
       ],
       users: [{ userid: 'tacet@pve', tokens: [{ tokenid: 'backup', secret }] }],
-      roles: { Tacet: role },
+      roles: { [guestRole.role]: guestRole.privileges },
       acl: ['/vms', '/storage/local'].flatMap((path) =>
-        ['tacet@pve', 'tacet@pve!backup'].map((to) => ({ path, role: 'Tacet', to })),
+        ['tacet@pve', 'tacet@pve!backup'].map((to) => ({ path, role: guestRole.role, to })),
       ),
       timing: { forkMs: 5, statusLagMs: 5 },
     });
@@ -251,17 +243,7 @@ export class HookHouse implements AsyncDisposable {
     const api = await this.api();
     for (const vmid of vmids) {
       if (vmid === guests.stranger) continue;
-      const { token } = await api.expect(enrolmentSchema, 'POST', `/api/v1/guests/${vmid}/enrolments`);
-      const { url, secret: once } = decodeEnrolmentToken(token);
-      const incarnation = fakeIncarnation(vmid, macOf(vmid));
-      const body = { secret: once, agentVersion: '0.0.0', incarnation };
-      const granted = await new ApiClient(url).expect(
-        enrolResponseSchema,
-        'POST',
-        '/api/v1/agents/enroll',
-        body,
-      );
-      this.#credentials.set(vmid, granted.credential);
+      this.#credentials.set(vmid, await enrolAgent(api, vmid, fakeIncarnation(vmid, macOf(vmid))));
       if (vmid === guests.absent) continue;
       const guest = this.guest(vmid);
       guest.dial = () => this.#dial(vmid);

@@ -1,6 +1,7 @@
 import { request } from 'node:https';
 import { connect, followTask, type ProxmoxClient, type Upid, upidSchema } from '@tacet/proxmox';
 import type { PveSim } from '@tacet/pve-sim';
+import { systemClock } from '@tacet/runtime';
 
 export interface VzdumpRun {
   readonly exitstatus: string;
@@ -14,6 +15,7 @@ export class ProxmoxUser implements AsyncDisposable {
   readonly #sim: PveSim;
   readonly #token: { readonly id: string; readonly secret: string };
   readonly #node: ProxmoxClient;
+  #endedAt = 0;
 
   constructor(sim: PveSim) {
     this.#sim = sim;
@@ -27,6 +29,8 @@ export class ProxmoxUser implements AsyncDisposable {
 
   /** `vmid` may be a list. @returns the way to wait for its end. */
   async startVzdump(params: Readonly<Record<string, string | number>>): Promise<() => Promise<VzdumpRun>> {
+    // The name of an archive has no more than its second, and on a real node no backup is over within that.
+    await systemClock.sleep(Math.floor(this.#endedAt / 1_000 + 1) * 1_000 - Date.now());
     const all = { storage: 'local', mode: 'snapshot', compress: 'zstd', ...params };
     const body = new URLSearchParams(Object.entries(all)).toString();
     const upid = upidSchema.parse(await this.#post('/nodes/pve1/vzdump', body));
@@ -71,7 +75,9 @@ export class ProxmoxUser implements AsyncDisposable {
     const options = { signal: never, deadlineMs: 300_000, pollMs: 20 };
     for await (const poll of followTask(this.#node.tasks, upid, options)) {
       log.push(...poll.lines.map(({ text }) => text));
-      if (poll.status !== undefined) return { exitstatus: poll.status.exitstatus ?? '', log };
+      if (poll.status === undefined) continue;
+      this.#endedAt = Date.now();
+      return { exitstatus: poll.status.exitstatus ?? '', log };
     }
     throw new Error(`the task ${upid} has no end`);
   }

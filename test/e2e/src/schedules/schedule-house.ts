@@ -2,20 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Controller, parseConfig, startController } from '@tacet/controller';
-import { ApiClient, FakeAgent, fakeIncarnation, FakeQuiesce } from '@tacet/controller/testing';
-import {
-  decodeEnrolmentToken,
-  enrolmentSchema,
-  enrolResponseSchema,
-  type ScheduleRun,
-  scheduleRunListSchema,
-} from '@tacet/protocol';
-import { connect, type ProxmoxClient, type Upid, waitForTask } from '@tacet/proxmox';
+import { enrolAgent, ApiClient, FakeAgent, fakeIncarnation, FakeQuiesce } from '@tacet/controller/testing';
+import { type ScheduleRun, scheduleRunListSchema } from '@tacet/protocol';
+import { guestRole, connect, type ProxmoxClient, type Upid, waitForTask } from '@tacet/proxmox';
 import { type LockMoment, type PveSim, startPveSim } from '@tacet/pve-sim';
 import { type Clock, createLogger, jsonSink, systemClock, Undo } from '@tacet/runtime';
 import { GatedBackend } from '../recovery/gated-backend.ts';
-
-const SELF = ['VM.Audit', 'VM.Snapshot', 'VM.Backup', 'Datastore.AllocateSpace', 'Datastore.Audit'];
 
 /** For a foreign backup to end. */
 const waitMs = 400_000;
@@ -109,10 +101,10 @@ export class ScheduleHouse implements AsyncDisposable {
         { storage: 'btr', type: 'btrfs', content: ['rootdir', 'images'], path: '/mnt/btr' },
       ],
       users: [{ userid: 'tacet@pve', tokens: [{ tokenid: 'backup', secret: 'backup-secret' }] }],
-      roles: { TacetSelf: SELF },
+      roles: { [guestRole.role]: guestRole.privileges },
       acl: ['tacet@pve', 'tacet@pve!backup'].flatMap((to) => [
-        ...own.map(({ vmid }) => ({ path: `/vms/${vmid}`, role: 'TacetSelf', to })),
-        { path: '/storage/local', role: 'TacetSelf', to },
+        ...own.map(({ vmid }) => ({ path: `/vms/${vmid}`, role: guestRole.role, to })),
+        { path: '/storage/local', role: guestRole.role, to },
         ...alsoGranted.map((grant) => ({ ...grant, to })),
       ]),
       bridges: ['vmbr0'],
@@ -200,12 +192,8 @@ export class ScheduleHouse implements AsyncDisposable {
 
   async #connectAgent(vmid: number): Promise<void> {
     const { agentUrl: url, fingerprint } = this.controller;
-    const invited = await this.api.expect(enrolmentSchema, 'POST', `/api/v1/guests/${vmid}/enrolments`);
     const incarnation = fakeIncarnation(vmid, `bc:24:11:00:00:${(vmid % 256).toString(16).padStart(2, '0')}`);
-    const { secret } = decodeEnrolmentToken(invited.token);
-    const body = { secret, agentVersion: '0.0.0', incarnation };
-    const path = '/api/v1/agents/enroll';
-    const { credential } = await new ApiClient(url).expect(enrolResponseSchema, 'POST', path, body);
+    const credential = await enrolAgent(this.api, vmid, incarnation);
     const quiesce = new FakeQuiesce(this.clock);
     this.quiesces.set(vmid, quiesce);
     const agent = await FakeAgent.connect({

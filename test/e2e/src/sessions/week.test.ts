@@ -3,12 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { IdentityStore } from '@tacet/agent/src/session/identity-store.ts';
 import { type Controller, parseConfig, startController } from '@tacet/controller';
-import { ApiClient, fakeIncarnation } from '@tacet/controller/testing';
+import { enrolAgent, ApiClient, fakeIncarnation } from '@tacet/controller/testing';
 import {
   conditionTypeSchema,
-  decodeEnrolmentToken,
-  enrolmentSchema,
-  enrolResponseSchema,
   eventListSchema,
   type Guest,
   guestSchema,
@@ -198,12 +195,8 @@ async function enrol(
   clock: WeekClock,
 ): Promise<void> {
   const api = await ApiClient.of(controller.clientFile);
-  const { token } = await api.expect(enrolmentSchema, 'POST', '/api/v1/guests/101/enrolments');
-  const { url, secret } = decodeEnrolmentToken(token);
-  const incarnation = fakeIncarnation(101);
-  const body = { secret, agentVersion: '0.0.0', incarnation };
-  const path = '/api/v1/agents/enroll';
-  const { credential, vmid } = await new ApiClient(url).expect(enrolResponseSchema, 'POST', path, body);
+  const vmid = 101;
+  const credential = await enrolAgent(api, vmid, fakeIncarnation(vmid));
   await new IdentityStore(stateDir, { log: silentLogger, clock }).save({
     version: 1,
     controllerUrl: `https://127.0.0.1:${port}`,

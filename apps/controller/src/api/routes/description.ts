@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { browsable } from '../browsable.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answers, problems } from '../describe.ts';
+import { withOperationIds } from '../operation-ids.ts';
 import { openToAll, securitySchemes } from '../security.ts';
 
 const documentSchema = z.looseObject({ openapi: z.string() });
@@ -33,11 +34,10 @@ export function descriptionRoutes(app: OpenAPIHono, { version }: ApiDeps): void 
   }
   app.openapi(description, (c) => c.json(document, 200));
   app.openapi(page, (c) => c.html(browsable(document), 200));
-  const document = documentSchema.parse(
-    app.getOpenAPI31Document({
-      openapi: '3.1.0',
-      info: { title: 'Tacet controller', version, license: { name: 'Apache-2.0' } },
-      servers: [{ url: '/' }],
-    }),
-  );
+  const described = app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: { title: 'Tacet controller', version, license: { name: 'Apache-2.0' } },
+    servers: [{ url: '/' }],
+  });
+  const document = documentSchema.parse({ ...described, paths: withOperationIds(described.paths ?? {}) });
 }

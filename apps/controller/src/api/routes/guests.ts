@@ -76,8 +76,7 @@ export function guestRoutes(app: OpenAPIHono, deps: ApiDeps): void {
 
   app.openapi(one, async (c) => {
     const { vmid } = c.req.valid('param');
-    const bearers = (await store.guests.list()).filter((guest) => guest.vmid === vmid);
-    const guest = bearers.find(({ identity }) => identity === 'enrolled') ?? bearers[0];
+    const guest = await store.guests.bearer(vmid);
     if (guest === undefined) {
       throw new Failure('not-found', `no agent of guest ${vmid} is known here`, {
         hint: `Enrol it: tacet enrol ${vmid}`,

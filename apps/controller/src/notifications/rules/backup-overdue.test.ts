@@ -76,6 +76,23 @@ describe('a guest that a schedule selects', () => {
     expect(tells(closed, at('2026-11-23T00:06'))).toHaveLength(1);
   });
 
+  it('stays overdue when the next turn has come', () => {
+    const blackouts = [{ kind: 'daily', from: '01:00', to: '20:00' }] as const;
+    for (const schedule of [scheduled(), scheduled({ blackouts: [...blackouts] })]) {
+      const guest = age({ newestAt, covering: [schedule] });
+      expect(backupOverdue(guest, open, at('2026-11-23T08:00'), limits)).toEqual({});
+    }
+  });
+
+  it('is overdue after a blackout of weeks', () => {
+    const when = { event: '2026-11-22 02:00', timeZone: 'UTC' };
+    const week = { kind: 'calendar', durationMs: 7 * 24 * hour } as const;
+    const blackouts = ['2026-11-22 00:00', '2026-11-29 00:00'].map((event) => ({ ...week, event }));
+    const guest = age({ newestAt, covering: [scheduled({ when, blackouts })] });
+    expect(tells(guest, at('2026-12-06T03:00'))).toEqual([]);
+    expect(tells(guest, at('2026-12-06T05:00'))).toHaveLength(1);
+  });
+
   it('is not while something is done with it, and is told once', () => {
     const guest = age({ newestAt, covering: [scheduled()] });
     const now = at('2026-11-22T12:00');

@@ -1,4 +1,5 @@
-import { type CompiledSchedule, isBlackedOut, lastEvent } from '@tacet/core';
+import { type CompiledSchedule, isBlackedOut, nextEvent } from '@tacet/core';
+import { type BackupTurn, latenessOf } from '@tacet/protocol';
 import type { Incident } from '../../store/notification-news.ts';
 import { momentOf, type Notice, spanOf } from '../notice.ts';
 import { type News, nothing } from './news.ts';
@@ -67,30 +68,58 @@ export function backupOverdue(age: Age, incident: Incident | undefined, now: num
 }
 
 function whyOverdue(
-  { newestAt, knownSince, covering }: Age,
+  age: Age,
   now: number,
-  { overdueAfterMs, overdueGraceMs }: Limits,
+  { overdueAfterMs: ageMs, overdueGraceMs: turnMs }: Limits,
 ): { readonly words: string; readonly schedule?: string } | undefined {
-  for (const { compiled, changedAt } of covering) {
-    const { schedule, event, zone, blackouts } = compiled;
-    const from = Math.max(newestAt ?? 0, changedAt, knownSince);
-    const until = now - overdueGraceMs - schedule.when.jitterMs;
-    const turn = from < until ? lastEvent(event, from, until, zone) : undefined;
-    if (turn === undefined || openFor(blackouts, turn, now) < overdueGraceMs) continue;
-    const words = `its turn in the schedule ${schedule.name} was on ${momentOf(turn)}, and nothing was backed up since.`;
-    return { words, schedule: schedule.name };
-  }
-  if (covering.length > 0) return undefined;
+  const { newestAt, knownSince, covering } = age;
   const since = newestAt ?? knownSince;
-  if (now - since <= overdueAfterMs) return undefined;
-  return { words: `no schedule selects it, and for ${spanOf(now - since)} nobody has backed it up.` };
+  const turns = covering.flatMap((one) => turnOf(one, Math.max(since, knownSince), now, turnMs) ?? []);
+  const isScheduled = covering.length > 0;
+  const found = latenessOf({ newestAt: since, isScheduled, turns }, now, { ageMs, turnMs });
+  if (found?.lateness !== 'overdue') return undefined;
+  if (found.turn === undefined) {
+    return { words: `no schedule selects it, and for ${spanOf(now - since)} nobody has backed it up.` };
+  }
+  const { schedule, eventAt } = found.turn;
+  const words = `its turn in the schedule ${schedule} was on ${momentOf(eventAt)}, and nothing was backed up since.`;
+  return { words, schedule };
 }
 
-/** For how long a run that became due could have begun. */
-function openFor(blackouts: CompiledSchedule['blackouts'], turn: number, now: number): number {
-  if (blackouts.length === 0) return now - turn;
+interface Turn extends BackupTurn {
+  readonly schedule: string;
+  /** Without its jitter. */
+  readonly eventAt: number;
+}
+
+/** The first turn after the newest backup. What came of its run is not asked: a run that failed is told of as such. */
+function turnOf(
+  { compiled, changedAt }: Covering,
+  since: number,
+  now: number,
+  enoughMs: number,
+): Turn | undefined {
+  const { schedule, event, zone, blackouts } = compiled;
+  const eventAt = nextEvent(event, Math.max(since, changedAt), zone);
+  if (eventAt === undefined) return undefined;
+  const dueAt = eventAt + schedule.when.jitterMs;
+  const waitedMs = openFor(blackouts, dueAt, now, enoughMs);
+  return { schedule: schedule.name, eventAt, dueAt, waitedMs, cameToNothing: false };
+}
+
+/** For how long a run that became due could have begun; not counted further than to what is more than enough. */
+function openFor(
+  blackouts: CompiledSchedule['blackouts'],
+  dueAt: number,
+  now: number,
+  enoughMs: number,
+): number {
+  if (blackouts.length === 0) return Math.max(0, now - dueAt);
   let openMs = 0;
-  for (let step = 0, at = turn; at < now && step < MAX_STEPS; step += 1, at += STEP_MS) {
+  // From now backwards: what was long ago is of no use where a blackout takes weeks.
+  for (let step = 1; step < MAX_STEPS && openMs <= enoughMs; step += 1) {
+    const at = now - step * STEP_MS;
+    if (at < dueAt) break;
     if (!isBlackedOut(blackouts, at)) openMs += STEP_MS;
   }
   return openMs;

@@ -109,7 +109,7 @@ function ColumnHead({ name, sort, current, onSort }: ColumnHeadProps) {
 const levelTones: Record<FleetRow['level'], Tone> = { act: 'bad', watch: 'watch', fine: 'good' };
 
 const Cells = memo(function Cells({ row }: { row: FleetRow }) {
-  const { guest, name, node, concerns, level, isOverdue, stallMs } = row;
+  const { guest, name, node, concerns, level, lateness, stallMs } = row;
   const { lastBackup } = guest;
   const first = concerns[0];
   return (
@@ -141,7 +141,7 @@ const Cells = memo(function Cells({ row }: { row: FleetRow }) {
       </div>
       <div role="cell" className="cell-age number">
         {lastBackup === null ? '–' : <Ago at={lastBackup.finishedAt} bare />}
-        {isOverdue && <span className="overdue"> overdue</span>}
+        {lateness !== null && <span className={lateness}> {lateness}</span>}
       </div>
       <div role="cell" className="cell-stall number">
         {stallMs === null ? '–' : durationOf(stallMs)}

@@ -4,7 +4,7 @@ import { plural } from '../../model/numbers.ts';
 const showWords: Record<Show, string> = {
   all: 'All',
   attention: 'Needs attention',
-  overdue: 'Backup overdue',
+  overdue: 'Backup late or overdue',
   unproven: 'Not app-consistent',
   away: 'Agent away',
   quarantined: 'Quarantined',
