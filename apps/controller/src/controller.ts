@@ -156,6 +156,7 @@ async function compose(
     operations,
     nodeName: config.hook?.node ?? '',
     isKnown,
+    backupsOf: (vmid) => store.backups.list(vmid, 10),
   });
   await operations.resume((request, startedAt) => desk.resume(request, startedAt));
 

@@ -55,11 +55,13 @@ export interface Grant {
   readonly propagate?: boolean;
 }
 
+const pool = z.object({ poolid: z.string() }).transform(({ poolid }) => poolid);
+
 const newToken = z.object({ value: z.string().regex(/^[\w-]+$/) }).transform(({ value }) => value);
 
 export type AccessApi = ReturnType<typeof accessApi>;
 
-/** Roles, users, tokens and the grants that join them: `/access`, the same in all of a cluster. */
+/** Roles, users, tokens, pools and the grants that join them, the same in all of a cluster. */
 export function accessApi(transport: Transport) {
   const change = (
     method: 'POST' | 'PUT' | 'DELETE',
@@ -144,6 +146,20 @@ export function accessApi(transport: Transport) {
     grant: (grant: Grant, options: CallOptions = {}) => changeAcl(grant, false, options),
 
     withdraw: (grant: Grant, options: CallOptions = {}) => changeAcl(grant, true, options),
+
+    /** The names of those that the caller may see: `Pool.Audit` decides. */
+    pools: (options: CallOptions = {}) =>
+      transport.call({ ...options, method: 'GET', path: ['pools'], answer: z.array(pool) }),
+
+    /** Needs `Pool.Allocate` on `/pool/NAME`. */
+    createPool: (name: string, { comment, ...options }: CallOptions & { comment?: string } = {}) =>
+      transport.call({
+        ...options,
+        method: 'POST',
+        path: ['pools'],
+        params: { poolid: name, comment },
+        answer: nothing,
+      }),
 
     /** Somebody else's; needs `Sys.Audit` on `/access`. */
     permissionsOf: (holderId: string, options: CallOptions = {}) =>

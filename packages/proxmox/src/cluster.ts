@@ -83,12 +83,16 @@ export function clusterApi(transport: Transport) {
     nextId: (options: CallOptions = {}) =>
       transport.call({ ...options, method: 'GET', path: ['cluster', 'nextid'], answer: numeric }),
 
-    /** The caller's own; ask `holdsPrivilege` about it. */
-    permissions: (options: CallOptions = {}) =>
+    /**
+     * The caller's own; ask `holdsPrivilege` about it. Of one `path`, which need not exist, it is exact: nothing has to
+     * be derived from the paths above it.
+     */
+    permissions: ({ path, ...options }: CallOptions & { path?: string } = {}) =>
       transport.call({
         ...options,
         method: 'GET',
         path: ['access', 'permissions'],
+        params: { path },
         answer: permissionsSchema,
       }),
   };

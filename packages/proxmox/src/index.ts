@@ -19,8 +19,18 @@ export {
 } from './errors.ts';
 export type { ClockReading, ClusterApi, GuestResource } from './cluster.ts';
 export type { AccessApi, AclEntry, Grant, ListedToken, Role, User } from './access.ts';
+export { lackingForBackup, type LackingGrant } from './backup-grants.ts';
 export { holdsPrivilege, type Permissions } from './permissions.ts';
-export { guestRole, powerRole, restoreRole, type RoleWish, tacetRoles, targetRole } from './tacet-roles.ts';
+export {
+  copyNetworkRole,
+  guestRole,
+  powerRole,
+  restoreRole,
+  type RoleWish,
+  scratchRole,
+  tacetRoles,
+  targetRole,
+} from './tacet-roles.ts';
 export type {
   DestroyOptions,
   GuestRef,

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { lxcConfigSchema } from './lxc-config.ts';
 import type { CallOptions, Params, Transport } from './transport.ts';
 import { upidSchema } from './upid.ts';
-import { epochSeconds, flag, numeric, vmid } from './values.ts';
+import { epochSeconds, flag, nothing, numeric, vmid } from './values.ts';
 
 /** A guest where it is now: take `node` from `cluster.resolveNode`, each time. */
 export interface GuestRef {
@@ -91,6 +91,16 @@ export function lxcApi(transport: Transport) {
 
     config: (guest: GuestRef, options: CallOptions = {}) =>
       transport.call({ ...options, method: 'GET', path: path(guest, 'config'), answer: lxcConfigSchema }),
+
+    /** Instead of what each of these settings is. */
+    setConfig: (guest: GuestRef, settings: Readonly<Record<string, string>>, options: CallOptions = {}) =>
+      transport.call({
+        ...options,
+        method: 'PUT',
+        path: path(guest, 'config'),
+        params: settings,
+        answer: nothing,
+      }),
 
     /** Whether every volume can snapshot. Where it says no, snapshot mode falls back to suspend. */
     canSnapshot: (guest: GuestRef, options: CallOptions = {}) =>

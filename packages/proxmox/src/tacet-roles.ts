@@ -30,4 +30,23 @@ export const targetRole: RoleWish = {
 /** On guests that are replaced by their backups, or set back: a guest is shut down for that, and started again. */
 export const powerRole: RoleWish = { role: 'TacetPower', privileges: ['VM.Audit', 'VM.PowerMgmt'] };
 
-export const tacetRoles: readonly RoleWish[] = [guestRole, restoreRole, targetRole, powerRole];
+/** On the VMIDs of copies that get another network than their original; by the source of Proxmox VE. */
+export const copyNetworkRole: RoleWish = { role: 'TacetCopyNetwork', privileges: ['VM.Config.Network'] };
+
+/**
+ * On the pool of scratch guests: to make them there, marked and on the drills' network, to start and to destroy them.
+ * By the source of Proxmox VE: what is granted on a VMID is gone with its guest, what is granted on a pool stays.
+ */
+export const scratchRole: RoleWish = {
+  role: 'TacetScratch',
+  privileges: ['VM.Allocate', 'VM.Audit', 'VM.PowerMgmt', 'VM.Config.Network', 'VM.Config.Options'],
+};
+
+export const tacetRoles: readonly RoleWish[] = [
+  guestRole,
+  restoreRole,
+  targetRole,
+  powerRole,
+  copyNetworkRole,
+  scratchRole,
+];

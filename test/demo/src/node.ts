@@ -31,7 +31,8 @@ export interface DemoNodeOptions {
 
 /** What backing up one guest needs, and nothing more; each is granted to the user and to its token. */
 const backupRole = ['VM.Audit', 'VM.Snapshot', 'VM.Backup', 'Datastore.AllocateSpace', 'Datastore.Audit'];
-const restoreRole = [...backupRole, 'VM.Allocate', 'VM.PowerMgmt', 'SDN.Use'];
+const scratch = ['VM.Allocate', 'VM.PowerMgmt', 'VM.Config.Network', 'VM.Config.Options'];
+const restoreRole = [...backupRole, ...scratch, 'SDN.Use'];
 
 /** A simulated Proxmox VE node over the given guests, with the two scoped tokens that a controller holds. */
 export async function startNode(options: DemoNodeOptions): Promise<DemoNode> {

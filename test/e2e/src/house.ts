@@ -7,7 +7,8 @@ import { MemoryBackend, type PveSim, startPveSim } from '@tacet/pve-sim';
 import { createLogger, jsonSink, type Undo } from '@tacet/runtime';
 
 const SELF = ['VM.Audit', 'VM.Snapshot', 'VM.Backup', 'Datastore.AllocateSpace', 'Datastore.Audit'];
-const OPERATOR = [...SELF, 'VM.Allocate', 'VM.PowerMgmt', 'SDN.Use'];
+const SCRATCH = ['VM.Allocate', 'VM.PowerMgmt', 'VM.Config.Network', 'VM.Config.Options'];
+const OPERATOR = [...SELF, ...SCRATCH, 'SDN.Use'];
 export const originalMac = 'bc:24:11:00:00:01';
 
 const guestConfig = (vmid: number, storage: string): Record<string, string | number> => ({

@@ -57,7 +57,7 @@ async function startNode(): Promise<PveSim> {
       },
       { userid: 'half@pve', password: PASSWORD },
     ],
-    bridges: ['vmbr0', 'vmbr1'],
+    bridges: ['vmbr0', 'vmbr1', 'vmbr9'],
     timing: { authDelayMs: 20, proxyTimeoutMs: 300, killAfterMs: 100, statusLagMs: 1, forkMs: 1 },
   });
   undo.defer(() => started[Symbol.asyncDispose]());
@@ -301,6 +301,85 @@ describe('provisioning', () => {
     const { code, out } = await provision('--guest 101 --storage local');
     expect(code).toBe(exitCodes.failed);
     expect(out).toContain('FAILED  is accepted');
+  });
+});
+
+async function archiveOf101(): Promise<string> {
+  const own = await tokenClient('guest-101');
+  await ended(own, await own.vzdump.start('pve1', { vmid: 101, storage: 'local', mode: 'snapshot' }));
+  return (await own.storage.backups({ node: 'pve1', storage: 'local' }, { vmid: 101 }))[0]?.volid ?? '';
+}
+
+describe('provisioning for drills', () => {
+  const DRILLS = `${GUESTS} --restore --drill-pool drills --drill-bridge vmbr9`;
+
+  it('lets scratch guests be made, isolated, marked, started and destroyed, time after time', async () => {
+    const { code, out, err } = await provision(DRILLS);
+    expect([code, err]).toEqual([exitCodes.ok, '']);
+    expect(out).toContain('done  make pool drills, for scratch guests of drills');
+    expect(out).toContain('And in "drill", beside its nodes: "pool": "drills"');
+    const restore = { node: 'pve1', archive: await archiveOf101(), storage: 'btr', unique: true };
+    const operator = await tokenClient('restore');
+    const scratch = { node: 'pve1', vmid: 9000 };
+    const overrides = {
+      pool: 'drills',
+      description: 'tacet-drill 1',
+      onboot: '0',
+      net0: 'name=eth0,bridge=vmbr9,ip=dhcp',
+    };
+    for (const time of ['first', 'second']) {
+      await ended(operator, await operator.lxc.restore({ ...restore, vmid: 9000, overrides }));
+      await operator.lxc.setConfig(scratch, { tags: `tacet-drill;${time}` });
+      await ended(operator, await operator.lxc.start(scratch));
+      // While one is there, the pool shows it, and that is as expected.
+      expect(await provision(DRILLS)).toMatchObject({
+        code: exitCodes.ok,
+        out: expect.stringContaining('Note: guest 9000 (ct101) is in pool drills'),
+      });
+      await ended(operator, await operator.lxc.destroy(scratch, { force: true }));
+    }
+    await expect(operator.lxc.restore({ ...restore, vmid: 9000 })).rejects.toBeInstanceOf(ForbiddenError);
+    const onAnother = { ...overrides, net0: 'name=eth0,bridge=vmbr1,ip=dhcp' };
+    await expect(
+      operator.lxc.restore({ ...restore, vmid: 9000, overrides: onAnother }),
+    ).rejects.toBeInstanceOf(ForbiddenError);
+    for (const vmid of [101, 102, 103]) {
+      await expect(operator.lxc.destroy({ node: 'pve1', vmid })).rejects.toBeInstanceOf(ForbiddenError);
+    }
+  });
+
+  it('the second time changes nothing', async () => {
+    await provision(DRILLS);
+    const before = [await accessOf(root), await root.access.pools()];
+    expect((await provision(DRILLS)).out.split('\n')[0]).toBe('Nothing to change: it is as it should be.');
+    expect([await accessOf(root), await root.access.pools()]).toEqual(before);
+  });
+
+  it('takes a pool that is there, but none with a guest that is backed up', async () => {
+    await root.access.createPool('drills');
+    sim.putInPool(102, 'drills');
+    const { code, err } = await provision(DRILLS);
+    expect(code).toBe(exitCodes.failed);
+    expect(err).toContain('guest 102 is in pool drills: the restore token could destroy it');
+    expect(await provision(DRILLS.replace('101,102', '101'))).toMatchObject({ code: exitCodes.ok });
+  });
+
+  it('prints the lines, with no login, too', async () => {
+    const { out } = await provision(`${DRILLS} --print --target-storage btr --bridge vmbr0`);
+    expect(out).toContain("pveum pool add drills --comment 'Tacet: scratch guests of drills'\n");
+    expect(out).toContain(
+      "pveum acl modify /pool/drills --roles TacetScratch --users tacet@pve --tokens 'tacet@pve!restore'\n",
+    );
+  });
+
+  it('lets copies have another network where that was asked for', async () => {
+    await provision(`${GUESTS} ${RESTORE}`);
+    const order = { node: 'pve1', archive: await archiveOf101(), storage: 'btr', vmid: 201 };
+    const overrides = { net0: 'name=eth0,bridge=vmbr0,ip=dhcp' };
+    const operator = await tokenClient('restore');
+    await expect(operator.lxc.restore({ ...order, overrides })).rejects.toThrow('VM.Config.Network');
+    expect(await provision(`${GUESTS} ${RESTORE} --copy-network`)).toMatchObject({ code: exitCodes.ok });
+    await ended(operator, await operator.lxc.restore({ ...order, overrides }));
   });
 });
 
@@ -704,6 +783,8 @@ describe('a wrong call', () => {
     [`${GUESTS} --restore`, '--restore needs the VMIDs of copies'],
     [`${GUESTS} --target 201`, 'are for the restore token'],
     [`${GUESTS} --restore --target 101`, 'guest 101 cannot be a copy as well'],
+    [`${GUESTS} --restore --drill-bridge vmbr9`, 'are for scratch guests in a pool of their own'],
+    [`${GUESTS} --drill-pool drills`, 'are for the restore token'],
     [`${GUESTS} --rotate --revoke`, '--rotate and --revoke exclude each other'],
     [`${GUESTS} --user root@pam`, 'the tokens need a user of their own'],
     [`${GUESTS} --user nobody`, 'Write it with its realm'],

@@ -68,6 +68,8 @@ export interface PveSimOptions {
   /** Role id to privileges, besides the built-in roles. */
   readonly roles?: Readonly<Record<string, readonly string[]>>;
   readonly acl?: readonly AclOptions[];
+  /** Pool to the guests in it. */
+  readonly pools?: Readonly<Record<string, readonly number[]>>;
   /** `script:` of /etc/vzdump.conf: an absolute path on this machine. */
   readonly hookScript?: string;
   /** Called at every moment of a node's one vzdump lock, in their order. */

@@ -26,6 +26,8 @@ export interface PveSim extends AsyncDisposable {
   grant(id: string, path: string, role: string): void;
   /** Something goes wrong on the way to a node, or (undefined) no longer does. */
   setFault(node: string, fault: NodeFault | undefined): void;
+  /** What is asked of a path (`/access/permissions`) fails with a 500, or (false) no longer does. */
+  breakPath(path: string, broken: boolean): void;
   /** How many calls a daemon that hangs has taken in and will carry out late. */
   hangingCalls(node: string): number;
   /** SIGKILL for a task's worker, as an operator or the OOM killer sends it. */
@@ -34,6 +36,8 @@ export interface PveSim extends AsyncDisposable {
   unlock(vmid: number): void;
   /** `pct migrate` of a guest whose disks are shared. */
   migrate(vmid: number, node: string): void;
+  /** As the pool's own page does; the guest is in no other. */
+  putInPool(vmid: number, pool: string): void;
   /** `pct set`, or an edit of the guest's file. */
   setConfig(vmid: number, changes: Readonly<Record<string, string | number>>): void;
   /** A changed line in /etc/vzdump.conf. */
@@ -79,6 +83,10 @@ export async function startPveSim(options: PveSimOptions): Promise<PveSim> {
       world.access.grant({ ugid: id, path, roleid, propagate: true });
     },
     setFault: (name, fault) => faults.set(name, fault),
+    breakPath: (path, broken) => {
+      if (broken) world.brokenPaths.add(path);
+      else world.brokenPaths.delete(path);
+    },
     hangingCalls: (name) => faults.hanging(name),
     killWorker: (upid) => world.tasks.get(upid)?.kill(),
     unlock: (vmid) => {
@@ -89,6 +97,7 @@ export async function startPveSim(options: PveSimOptions): Promise<PveSim> {
       const guest = world.guests.get(vmid);
       if (guest !== undefined) guest.node = name;
     },
+    putInPool: (vmid, pool) => world.access.pools.get(pool)?.vmids.add(vmid),
     setConfig: (vmid, changes) => {
       const guest = world.guests.get(vmid);
       if (guest !== undefined) guest.config = { ...guest.config, ...changes };

@@ -29,6 +29,8 @@ export interface World {
   readonly vzdumpDefaults: VzdumpDefaults;
   readonly onLock: (moment: LockMoment) => void;
   readonly timing: SimTiming;
+  /** Below `/api2/json`; what is asked of them fails. */
+  readonly brokenPaths: Set<string>;
   /** Shown by `GET /nodes`; colon-separated SHA-256 of the certificate. */
   readonly fingerprint: string;
   readonly startedAtMs: number;
@@ -61,7 +63,7 @@ export async function createWorld(options: PveSimOptions, fingerprint: string): 
   }
   return {
     accounts,
-    access: new AccessControl(accounts, options.roles ?? {}, options.acl ?? []),
+    access: new AccessControl(accounts, options.roles ?? {}, options.acl ?? [], options.pools ?? {}),
     authenticator: new Authenticator(accounts),
     tasks: new TaskRegistry(timing, clock),
     guests,
@@ -76,6 +78,7 @@ export async function createWorld(options: PveSimOptions, fingerprint: string): 
     },
     onLock: options.onLock ?? (() => undefined),
     timing,
+    brokenPaths: new Set(),
     fingerprint,
     startedAtMs: Date.now(),
     clock,

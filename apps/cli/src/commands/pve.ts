@@ -3,11 +3,14 @@ import { usage } from '../cli-error.ts';
 import type { LocalContext } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import {
+  bridge,
   bridges,
   loginFrom,
   nodeName,
+  pool,
   type ProvisionOptions,
   requestFrom,
+  storage,
   storages,
   userId,
   vmids,
@@ -51,6 +54,14 @@ export function pveCommands(
       '--in-place',
       'the operator’s token may stop and start these guests too: restores in place, rollbacks',
     )
+    .option('--copy-network', 'the operator’s token may give copies another network than their original’s')
+    .option(
+      '--drill-pool <pool>',
+      'the operator’s token may also drill: scratch guests in this pool, which is made where it is not there',
+      pool,
+    )
+    .option('--drill-bridge <bridge>', 'of scratch guests; one that leads to the controller alone', bridge)
+    .option('--drill-storage <storage>', 'of scratch guests’ disks (default: those of restores)', storage)
     .option('--user <user>', 'who the tokens belong to', userId, 'tacet@pve')
     .option(
       '--node <name>',

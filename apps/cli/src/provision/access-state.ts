@@ -6,11 +6,18 @@ export interface AccessState {
   /** Undefined when there is no such user. */
   readonly user: { readonly enabled: boolean; readonly expiresAtMs: number | undefined } | undefined;
   readonly tokens: readonly ListedToken[];
+  readonly pools: ReadonlySet<string>;
   /** Everybody's. */
   readonly acl: readonly AclEntry[];
 }
 
-export const nothingYet: AccessState = { roles: new Map(), user: undefined, tokens: [], acl: [] };
+export const nothingYet: AccessState = {
+  roles: new Map(),
+  user: undefined,
+  tokens: [],
+  pools: new Set(),
+  acl: [],
+};
 
 export async function readAccessState(
   access: AccessApi,
@@ -23,6 +30,7 @@ export async function readAccessState(
     roles: new Map(roles.map(({ role, privileges }) => [role, privileges])),
     user,
     tokens: user === undefined ? [] : await access.tokens(userId, { signal }),
+    pools: new Set(await access.pools({ signal })),
     acl: await access.acl({ signal }),
   };
 }

@@ -9,18 +9,29 @@ const wish = wishFor({
   secrets: '/etc/tacet',
   guests: [101],
   storages: ['local'],
-  restore: { targets: [201], storages: [], bridges: ['vmbr0'], inPlace: false },
+  restore: {
+    targets: [201],
+    storages: [],
+    bridges: ['vmbr0'],
+    inPlace: false,
+    copyNetwork: false,
+    drill: { pool: 'drills', bridge: 'vmbr0', storage: undefined },
+  },
 });
 const [guest, operator] = wish.tokens;
 const held = (holderId: string, path: string, role: string) =>
   ({ holderId, path, role, holder: 'token', propagate: true }) as const;
 const expectedOf = (token = guest!, acl: Parameters<typeof expectedPermissions>[2] = []) =>
-  expectedPermissions(USER, token, acl);
+  expectedPermissions(USER, token, acl, [
+    { vmid: 101, pool: 'others' },
+    { vmid: 9000, pool: 'drills' },
+  ]);
 
 const has = (byPath: Record<string, string[]>) =>
   Object.fromEntries(
     Object.entries(byPath).map(([path, all]) => [path, Object.fromEntries(all.map((one) => [one, true]))]),
   );
+const SCRATCH = ['VM.Allocate', 'VM.Audit', 'VM.PowerMgmt', 'VM.Config.Network', 'VM.Config.Options'];
 const SELF = ['VM.Audit', 'VM.Snapshot', 'VM.Backup', 'Datastore.AllocateSpace', 'Datastore.Audit'];
 
 it('a token that has what was granted is as expected', () => {
@@ -55,7 +66,7 @@ it('earlier copies are expected of the restore token, in our roles alone', () =>
   expect(expected.has('/vms/210')).toBe(false);
 });
 
-it('a path that is listed because of others shows what comes from above', () => {
+it('a path that is listed because of others shows what comes from above, or from its pool', () => {
   const bridge = '/sdn/zones/localnetwork/vmbr0';
   const restore = ['VM.Backup', 'Datastore.AllocateSpace', 'SDN.Use'];
   const actual = has({
@@ -64,6 +75,8 @@ it('a path that is listed because of others shows what comes from above', () => 
     [bridge]: restore,
     [`${bridge}/5`]: restore,
     '/vms/201': ['VM.Allocate', 'VM.Audit', 'VM.PowerMgmt'],
+    '/pool/drills': SCRATCH,
+    '/vms/9000': SCRATCH,
   });
   expect(differences(expectedOf(operator), actual)).toEqual([]);
 });

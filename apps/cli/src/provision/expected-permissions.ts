@@ -1,25 +1,31 @@
-import { type AclEntry, type Permissions, tacetRoles } from '@tacet/proxmox';
+import { type AclEntry, type GuestResource, type Permissions, tacetRoles } from '@tacet/proxmox';
 import { fullTokenId } from './step.ts';
-import type { TokenWish } from './wish.ts';
+import { poolPath, type TokenWish, vmPath } from './wish.ts';
 
 /** Privileges by path. */
 export type PrivilegesByPath = ReadonlyMap<string, ReadonlySet<string>>;
 
 /**
  * What a token shall have, no more and no less: what was wished for, and what earlier wishes left it in our roles.
- * For a guest's token those are other storages, never another guest.
+ * For a guest's token those are other storages, never another guest. What is granted on a pool holds on its guests.
  */
 export function expectedPermissions(
   userId: string,
   { tokenId, vmid, grants }: TokenWish,
   acl: readonly AclEntry[],
+  guests: readonly Pick<GuestResource, 'vmid' | 'pool'>[],
 ): PrivilegesByPath {
   const earlier = acl.filter(
     ({ holderId, path }) =>
       holderId === fullTokenId(userId, tokenId) && (vmid === undefined || path.startsWith('/storage/')),
   );
   const byPath = new Map<string, Set<string>>();
-  for (const { path, role } of [...grants, ...earlier]) {
+  const onPools = [...grants, ...earlier].flatMap(({ path, role }) =>
+    guests
+      .filter(({ pool }) => pool !== undefined && path === poolPath(pool))
+      .map((one) => ({ path: vmPath(one.vmid), role })),
+  );
+  for (const { path, role } of [...grants, ...earlier, ...onPools]) {
     const privileges = tacetRoles.find((one) => one.role === role)?.privileges ?? [];
     const there = byPath.get(path) ?? new Set();
     for (const privilege of privileges) there.add(privilege);

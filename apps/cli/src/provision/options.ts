@@ -22,6 +22,10 @@ export interface ProvisionOptions {
   readonly targetStorage?: readonly string[];
   readonly bridge?: readonly string[];
   readonly inPlace?: boolean;
+  readonly copyNetwork?: boolean;
+  readonly drillPool?: string;
+  readonly drillBridge?: string;
+  readonly drillStorage?: string;
   readonly node?: string;
   readonly secrets: string;
   readonly keyFile?: string;
@@ -78,17 +82,22 @@ function restoreFrom(
     targetStorage: storages,
     bridge: bridges,
     inPlace,
+    copyNetwork,
   } = options;
+  const drill = drillFrom(options);
   if (!restore) {
-    if (targets.length === 0 && storages === undefined && bridges === undefined && inPlace === undefined)
-      return undefined;
+    const others = [storages, bridges, inPlace, copyNetwork, drill];
+    if (targets.length === 0 && others.every((one) => one === undefined)) return undefined;
     throw usage(
-      '--target, --target-storage, --bridge and --in-place are for the restore token',
+      '--target, --target-storage, --bridge, --in-place, --copy-network and --drill-… are for the restore token',
       'Ask for it: --restore',
     );
   }
-  if (mode !== 'revoke' && targets.length === 0) {
-    throw usage('--restore needs the VMIDs of copies', 'Keep some free for them: --target 201-209');
+  if (mode !== 'revoke' && targets.length === 0 && drill === undefined) {
+    throw usage(
+      '--restore needs the VMIDs of copies, or a pool for drills',
+      'Keep some free for them: --target 201-209; or name a pool: --drill-pool tacet-drill',
+    );
   }
   const both = targets.find((vmid) => guests.includes(vmid));
   if (both !== undefined) {
@@ -97,7 +106,16 @@ function restoreFrom(
       'Name VMIDs that are free.',
     );
   }
-  return { targets, storages, bridges, inPlace: inPlace === true };
+  return { targets, storages, bridges, inPlace: inPlace === true, copyNetwork: copyNetwork === true, drill };
+}
+
+function drillFrom({ drillPool: pool, drillBridge: bridge, drillStorage: storage }: ProvisionOptions) {
+  if (pool !== undefined) return { pool, bridge, storage };
+  if (bridge === undefined && storage === undefined) return undefined;
+  throw usage(
+    '--drill-bridge and --drill-storage are for scratch guests in a pool of their own',
+    'Name it; it is made where it is not there: --drill-pool tacet-drill',
+  );
 }
 
 /** @throws CliError unless it is said which node, and how it proves to be that */
@@ -160,8 +178,21 @@ export function vmids(text: string): number[] {
   return [...all];
 }
 
-export const storages = names('storage', /^[A-Za-z][\w.-]*$/);
-export const bridges = names('bridge', /^[\w.-]+(?:\/[\w.-]+)?$/);
+const STORAGE = /^[A-Za-z][\w.-]*$/;
+const BRIDGE = /^[\w.-]+(?:\/[\w.-]+)?$/;
+export const storages = names('storage', STORAGE);
+export const bridges = names('bridge', BRIDGE);
+
+export const pool = oneName('pool', /^[\w.-]+(?:\/[\w.-]+){0,2}$/);
+export const storage = oneName('storage', STORAGE);
+export const bridge = oneName('bridge', BRIDGE);
+
+function oneName(what: string, pattern: RegExp): (text: string) => string {
+  return (text) => {
+    if (pattern.test(text)) return text;
+    throw new InvalidArgumentError(`'${text}' is not the name of a ${what}.`);
+  };
+}
 
 function names(what: string, pattern: RegExp): (text: string) => string[] {
   return (text) => {

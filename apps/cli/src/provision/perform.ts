@@ -20,6 +20,8 @@ export async function perform(
       return await access.createRole(step.role, step.privileges);
     case 'set-role':
       return await access.setRole(step.role, step.privileges);
+    case 'create-pool':
+      return await access.createPool(step.pool, { comment: step.comment });
     case 'create-user':
       return await access.createUser(step.userId, { comment: step.comment });
     case 'create-token':

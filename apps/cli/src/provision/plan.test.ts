@@ -19,7 +19,14 @@ const wish = (more: Partial<WishInput> = {}): Wish =>
     ...more,
   });
 
-const RESTORE = { targets: [201, 202], storages: ['tank'], bridges: ['vmbr0', 'zone/vnet'], inPlace: false };
+const RESTORE = {
+  targets: [201, 202],
+  storages: ['tank'],
+  bridges: ['vmbr0', 'zone/vnet'],
+  inPlace: false,
+  copyNetwork: false,
+  drill: undefined,
+};
 
 const all = (wished: Wish): Set<string> => new Set(wished.tokens.map(({ tokenId }) => tokenId));
 
@@ -44,6 +51,8 @@ function applied(state: AccessState, step: Step): AccessState {
     case 'create-role':
     case 'set-role':
       return { ...state, roles: new Map([...state.roles, [step.role, step.privileges]]) };
+    case 'create-pool':
+      return { ...state, pools: new Set([...state.pools, step.pool]) };
     case 'create-user':
       return { ...state, user: { enabled: true, expiresAtMs: undefined } };
     case 'create-token': {
@@ -142,6 +151,27 @@ describe('a plan for an empty node', () => {
       'grant TacetPower on /vms/101 to tacet@pve and tacet@pve!restore',
     ]);
     expect(plan(granted(asked!), before!)).toMatchObject({ steps: [], obstacles: [] });
+  });
+
+  it('makes a pool for drills and grants there, not on VMIDs, what a scratch guest takes', () => {
+    const drill = { pool: 'tacet-drill', bridge: 'vmbr9', storage: 'tank' };
+    const [before, asked] = [undefined, drill].map((one) => wish({ restore: { ...RESTORE, drill: one } }));
+    expect(words(plan(granted(before!), asked!))).toEqual([
+      'make role TacetScratch: VM.Allocate VM.Audit VM.PowerMgmt VM.Config.Network VM.Config.Options',
+      'make pool tacet-drill, for scratch guests of drills',
+      'grant TacetRestore on /sdn/zones/localnetwork/vmbr9 to tacet@pve and tacet@pve!restore',
+      'grant TacetScratch on /pool/tacet-drill to tacet@pve and tacet@pve!restore',
+    ]);
+    expect(plan(granted(asked!), before!)).toMatchObject({ steps: [], obstacles: [] });
+  });
+
+  it('lets copies have another network only where that was asked for', () => {
+    const [before, asked] = [false, true].map((one) => wish({ restore: { ...RESTORE, copyNetwork: one } }));
+    expect(words(plan(granted(before!), asked!))).toEqual([
+      'make role TacetCopyNetwork: VM.Config.Network',
+      'grant TacetCopyNetwork on /vms/201 to tacet@pve and tacet@pve!restore',
+      'grant TacetCopyNetwork on /vms/202 to tacet@pve and tacet@pve!restore',
+    ]);
   });
 });
 

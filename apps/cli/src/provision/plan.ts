@@ -32,6 +32,7 @@ export function planProvision(state: AccessState, wish: Wish, options: PlanOptio
   return {
     steps: [
       ...roleSteps(state, wish, options),
+      ...poolSteps(state, wish),
       ...(state.user === undefined ? [userStep(wish)] : []),
       ...tokenSteps(state, wish, options),
     ],
@@ -69,6 +70,12 @@ function roleObstacles({ roles }: AccessState, wish: Wish): Obstacle[] {
       },
     ];
   });
+}
+
+function poolSteps({ pools }: AccessState, wish: Wish): Step[] {
+  return wish.pools
+    .filter((pool) => !pools.has(pool))
+    .map((pool) => ({ kind: 'create-pool', pool, comment: 'Tacet: scratch guests of drills' }));
 }
 
 function userStep({ userId }: Wish): Step {

@@ -16,10 +16,11 @@ export function printedLines(wish: Wish, mode: 'provision' | 'rotate'): string[]
 }
 
 /** A node that has what is wished for, and nothing else. */
-export function fulfilled({ userId, roles, tokens }: Wish): AccessState {
+export function fulfilled({ userId, roles, pools, tokens }: Wish): AccessState {
   return {
     roles: new Map(roles.map(({ role, privileges }) => [role, privileges])),
     user: { enabled: true, expiresAtMs: undefined },
+    pools: new Set(pools),
     tokens: tokens.map(({ tokenId }) => ({ tokenId, separated: true, expiresAtMs: undefined })),
     acl: tokens.flatMap(({ tokenId, grants }) =>
       grants.flatMap((grant) => [

@@ -90,6 +90,8 @@ async function revoke(request: Request, client: ProxmoxClient, deps: Deps): Prom
     storages: [],
     bridges: [],
     inPlace: false,
+    copyNetwork: false,
+    drill: undefined,
   };
   const wish = wishFor({ ...request, restore });
   const stored = new Set<string>();
@@ -113,7 +115,7 @@ async function proveAll(context: ProofContext, signal: AbortSignal): Promise<Pro
   const { acl } = await readAccessState(client.access, wish.userId, signal);
   const proofs: Proof[] = [];
   for (const token of wish.tokens) {
-    const expected = expectedPermissions(wish.userId, token, acl);
+    const expected = expectedPermissions(wish.userId, token, acl, context.surveyed.guests);
     proofs.push({
       id: fullTokenId(wish.userId, token.tokenId),
       checks: await proveOne(token, { ...context, expected }, signal),

@@ -56,7 +56,14 @@ it('the lines in the guide are the ones that are printed', () => {
   const blocks = [...guide.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, lines = '']) => lines.trimEnd());
   const withRestore = wishFor({
     ...input,
-    restore: { targets: [201], storages: ['local-lvm'], bridges: ['vmbr0'], inPlace: false },
+    restore: {
+      targets: [201],
+      storages: ['local-lvm'],
+      bridges: ['vmbr0'],
+      inPlace: false,
+      copyNetwork: false,
+      drill: undefined,
+    },
   });
   expect(blocks).toContain(printedLines(withRestore, 'provision').join('\n'));
   expect(blocks).toContain(printedLines(wish, 'rotate').join('\n'));

@@ -7,6 +7,8 @@ export function pveumLine(step: Step): string {
       return line('role', 'add', step.role, '--privs', step.privileges.join(' '));
     case 'set-role':
       return line('role', 'modify', step.role, '--privs', step.privileges.join(' '));
+    case 'create-pool':
+      return line('pool', 'add', step.pool, '--comment', step.comment);
     case 'create-user':
       return line('user', 'add', step.userId, '--comment', step.comment);
     case 'create-token': {

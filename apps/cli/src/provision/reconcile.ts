@@ -100,7 +100,7 @@ function stopped(error: unknown, done: readonly Step[], at: Step | undefined, si
 
 function hintOf(error: unknown): string {
   if (error instanceof ForbiddenError) {
-    return 'It takes an administrator: Sys.Modify on /access for roles, User.Modify on /access for users and tokens, Permissions.Modify on each path.';
+    return 'It takes an administrator: Sys.Modify on /access for roles, User.Modify on /access for users and tokens, Pool.Allocate on a pool, Permissions.Modify on each path.';
   }
   return error instanceof TacetError ? (error.hint ?? '') : '';
 }

@@ -96,6 +96,10 @@ function notice(wish: Wish, { mode, node }: Pick<Request, 'mode' | 'node'>): str
         `For ${entry}; restart the controller when it has changed:`,
         '',
         ...configurationLines(configurationFor(wish)),
+        ...wish.pools.flatMap((pool) => [
+          '',
+          `And in "drill", beside its nodes: "pool": ${JSON.stringify(pool)}`,
+        ]),
       ];
     case 'rotate':
       return [

@@ -1,4 +1,5 @@
 import type { EndpointOptions } from '@tacet/proxmox';
+import type { DrillInput } from './wish.ts';
 
 /** What was asked for on the command line, checked as far as that goes without a node. */
 export interface Request {
@@ -21,6 +22,8 @@ export interface RestoreRequest {
   readonly storages: readonly string[] | undefined;
   readonly bridges: readonly string[] | undefined;
   readonly inPlace: boolean;
+  readonly copyNetwork: boolean;
+  readonly drill: DrillInput | undefined;
 }
 
 export interface Login {

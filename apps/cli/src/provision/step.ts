@@ -3,6 +3,7 @@ export type Step =
   | { readonly kind: 'create-role'; readonly role: string; readonly privileges: readonly string[] }
   /** Instead of the privileges that it has. */
   | { readonly kind: 'set-role'; readonly role: string; readonly privileges: readonly string[] }
+  | { readonly kind: 'create-pool'; readonly pool: string; readonly comment: string }
   | { readonly kind: 'create-user'; readonly userId: string; readonly comment: string }
   | {
       readonly kind: 'create-token';
@@ -34,6 +35,8 @@ export function describeStep(step: Step): string {
       return `make role ${step.role}: ${step.privileges.join(' ')}`;
     case 'set-role':
       return `set role ${step.role} to: ${step.privileges.join(' ')}`;
+    case 'create-pool':
+      return `make pool ${step.pool}, for scratch guests of drills`;
     case 'create-user':
       return `make user ${step.userId}, without a password`;
     case 'create-token':

@@ -28,17 +28,31 @@ export async function survey(client: ProxmoxClient, request: Request, signal: Ab
       if (!found.content.includes(content)) throw unfit(`storage ${storage} holds no ${what}`);
     };
     for (const storage of request.storages) requireContent(storage, 'backup', 'backups');
-    for (const storage of restore?.storages ?? []) requireContent(storage, 'rootdir', 'disks of containers');
+    const forDisks = [
+      ...(restore?.storages ?? []),
+      ...[restore?.drill?.storage].filter((one) => one !== undefined),
+    ];
+    for (const storage of forDisks) requireContent(storage, 'rootdir', 'disks of containers');
   }
   const taken = all.filter(({ vmid }) => restore?.targets.includes(vmid));
+  const pool = restore?.drill?.pool;
+  const inPool = pool === undefined ? [] : all.filter((guest) => guest.pool === pool);
+  const original = inPool.find(({ vmid }) => request.guests.includes(vmid));
+  if (original !== undefined) {
+    throw unfit(`guest ${original.vmid} is in pool ${pool}: the restore token could destroy it`);
+  }
   return {
     restore,
     guests: all,
-    remarks: taken.map(
-      ({ vmid, name }) =>
-        `guest ${vmid}${name === undefined ? '' : ` (${name})`} exists: the restore token may start and destroy it`,
-    ),
+    remarks: [
+      ...taken.map((guest) => `${named(guest)} exists: the restore token may start and destroy it`),
+      ...inPool.map((guest) => `${named(guest)} is in pool ${pool}: the restore token may destroy it`),
+    ],
   };
+}
+
+function named({ vmid, name }: GuestResource): string {
+  return `guest ${vmid}${name === undefined ? '' : ` (${name})`}`;
 }
 
 function requireContainer(all: readonly GuestResource[], vmid: number): GuestResource {

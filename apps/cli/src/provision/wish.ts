@@ -1,5 +1,13 @@
 import { join } from 'node:path';
-import { guestRole, powerRole, restoreRole, type RoleWish, targetRole } from '@tacet/proxmox';
+import {
+  copyNetworkRole,
+  guestRole,
+  powerRole,
+  restoreRole,
+  type RoleWish,
+  scratchRole,
+  targetRole,
+} from '@tacet/proxmox';
 
 export interface WishedGrant {
   readonly path: string;
@@ -22,6 +30,7 @@ export interface TokenWish {
 export interface Wish {
   readonly userId: string;
   readonly roles: readonly RoleWish[];
+  readonly pools: readonly string[];
   readonly tokens: readonly TokenWish[];
 }
 
@@ -46,6 +55,19 @@ export interface RestoreInput {
   readonly bridges: readonly string[];
   /** Whether the guests themselves may be replaced and set back. */
   readonly inPlace: boolean;
+  /** Whether copies may get another network than their original's. */
+  readonly copyNetwork: boolean;
+  readonly drill: DrillInput | undefined;
+}
+
+/** What scratch guests need that is not a copy's. */
+export interface DrillInput {
+  /** Made where it is not there. */
+  readonly pool: string;
+  /** That leads nowhere but to the controller; none where the link of scratch guests is down. */
+  readonly bridge: string | undefined;
+  /** For their disks, where those do not go to a storage of restores. */
+  readonly storage: string | undefined;
 }
 
 export const restoreTokenId = 'restore';
@@ -72,11 +94,12 @@ export function wishFor(input: WishInput): Wish {
     };
   });
   const roles = guests.length > 0 ? [guestRole] : [];
-  if (restore === undefined) return { userId, roles, tokens };
+  if (restore === undefined) return { userId, roles, pools: [], tokens };
+  const { drill, targets, inPlace, copyNetwork } = restore;
   const used = [
     ...guests.map(vmPath),
-    ...new Set([...storages, ...restore.storages].map(storagePath)),
-    ...restore.bridges.map(bridgePath),
+    ...[...storages, ...restore.storages, ...listed(drill?.storage)].map(storagePath),
+    ...[...restore.bridges, ...listed(drill?.bridge)].map(bridgePath),
   ];
   const operator: TokenWish = {
     tokenId: restoreTokenId,
@@ -84,13 +107,30 @@ export function wishFor(input: WishInput): Wish {
     comment: 'Tacet: restores',
     secretFile: secretFileOf(input, restoreTokenId),
     grants: [
-      ...on(restoreRole, used),
-      ...on(targetRole, restore.targets.map(vmPath)),
-      ...(restore.inPlace ? on(powerRole, guests.map(vmPath)) : []),
+      ...on(restoreRole, [...new Set(used)]),
+      ...on(targetRole, targets.map(vmPath)),
+      ...(copyNetwork ? on(copyNetworkRole, targets.map(vmPath)) : []),
+      ...(inPlace ? on(powerRole, guests.map(vmPath)) : []),
+      ...on(scratchRole, listed(drill?.pool).map(poolPath)),
     ],
   };
-  const operatorRoles = [restoreRole, targetRole, ...(restore.inPlace ? [powerRole] : [])];
-  return { userId, roles: [...roles, ...operatorRoles], tokens: [...tokens, operator] };
+  const operatorRoles = [
+    restoreRole,
+    ...(targets.length > 0 ? [targetRole] : []),
+    ...(copyNetwork ? [copyNetworkRole] : []),
+    ...(inPlace ? [powerRole] : []),
+    ...(drill === undefined ? [] : [scratchRole]),
+  ];
+  return {
+    userId,
+    roles: [...roles, ...operatorRoles],
+    pools: listed(drill?.pool),
+    tokens: [...tokens, operator],
+  };
+}
+
+function listed<T>(one: T | undefined): T[] {
+  return one === undefined ? [] : [one];
 }
 
 function on({ role }: RoleWish, paths: readonly string[]): WishedGrant[] {
@@ -98,6 +138,7 @@ function on({ role }: RoleWish, paths: readonly string[]): WishedGrant[] {
 }
 
 export const vmPath = (vmid: number): string => `/vms/${vmid}`;
+export const poolPath = (pool: string): string => `/pool/${pool}`;
 const storagePath = (storage: string): string => `/storage/${storage}`;
 export function storageOf({ path }: WishedGrant): string[] {
   return path.startsWith('/storage/') ? [path.slice('/storage/'.length)] : [];

@@ -8,6 +8,9 @@ const elsewhere: ReadonlySet<FindingId> = new Set([
   'token-reaches-others',
 ]);
 
+/** No backup is made without a token, also where nobody expects one. */
+const decisive: FindingId = 'token-missing';
+
 /** What the findings mean for the next backup of one guest. */
 export function backupReady(
   guest: GuestFacts,
@@ -15,7 +18,8 @@ export function backupReady(
   examinedAt: number,
 ): BackupReady {
   const errors = findings.filter(
-    ({ id, severity, about }) => severity === 'error' && !elsewhere.has(id) && touches(about, guest),
+    ({ id, severity, about }) =>
+      (severity === 'error' || id === decisive) && !elsewhere.has(id) && touches(about, guest),
   );
   const [first] = errors;
   if (first !== undefined) {

@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { failed } from './attempt.ts';
 import type { Check } from './check.ts';
 import { clockSkew } from './checks/clock-skew.ts';
+import { tokenAccepted } from './checks/token-accepted.ts';
 import { tokenScope } from './checks/token-scope.ts';
 import { examine } from './examine.ts';
-import type { GuestFacts, HouseFacts, NodeFacts } from './facts.ts';
+import type { GuestFacts, HouseFacts, NodeFacts, TokenFacts } from './facts.ts';
 
 const node: NodeFacts = {
   name: 'pve1',
@@ -63,6 +64,51 @@ describe('an examination', () => {
       ['notice', []],
     ]);
     expect(notKnown).toEqual([{ about: { kind: 'node', node: 'pve1' }, what: 'w', because: 'nobody says' }]);
+  });
+});
+
+const restoreToken = (permissions: Record<string, Record<string, boolean>>): TokenFacts => ({
+  id: 'tacet@pve!restore',
+  tier: 'restore',
+  permissions: { ok: true, value: permissions },
+  acl: [],
+});
+const reportOf = (facts: Partial<GuestFacts>) =>
+  examine({ ...house, guests: [{ ...guest({}), token: undefined, ...facts }] }, [tokenAccepted], 1);
+
+describe('a guest without a token', () => {
+  it.each([
+    ['an original', undefined, 'error'],
+    ['an original beside which copies are made', { '/vms/201': { 'VM.Allocate': true } }, 'error'],
+    ['a copy', { '/vms/101': { 'VM.Allocate': true } }, 'warning'],
+  ])('cannot be backed up, which is worth a warning of a copy: %s', (_, held, severity) => {
+    const { findings, guests } = reportOf({ restore: held && restoreToken(held) });
+    expect(findings).toMatchObject([{ id: 'token-missing', severity }]);
+    expect(guests).toMatchObject([{ backupReady: { status: 'False', reason: 'TokenMissing' } }]);
+  });
+
+  it('that is a copy is told how it becomes a guest of its own', () => {
+    const { findings } = reportOf({ restore: restoreToken({ '/vms/101': { 'VM.Allocate': true } }) });
+    expect(findings[0]?.remedy).toContain('--guest 101');
+    expect(findings[0]?.commands).toEqual([
+      "pveum acl delete /vms/101 --roles TacetRestoreTarget --users tacet@pve --tokens 'tacet@pve!restore'",
+    ]);
+  });
+});
+
+const scopeOf = (permissions: Record<string, Record<string, boolean>>): readonly string[] => {
+  const judgement = tokenScope.node?.({ ...node, restore: restoreToken(permissions) }, house);
+  return Array.isArray(judgement) ? judgement.flatMap(({ evidence = [] }) => evidence) : [];
+};
+
+describe('the token for restores', () => {
+  const scratch = { 'VM.Allocate': true, 'VM.Config.Network': true, 'VM.Config.Options': true };
+
+  it('may make and change copies and scratch guests, and nothing that is backed up', () => {
+    expect(scopeOf({ '/pool/tacet-drill': scratch, '/vms/201': scratch })).toEqual([]);
+    expect(scopeOf({ '/vms/101': scratch })).toEqual([
+      'VM.Allocate VM.Config.Network VM.Config.Options on /vms/101',
+    ]);
   });
 });
 

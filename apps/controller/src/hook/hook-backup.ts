@@ -10,8 +10,14 @@ import { type QuiesceLimits, QuiesceWindow } from '../jobs/quiesce-window.ts';
 import type { Recorder } from '../jobs/recorder.ts';
 import { volidOf } from '../jobs/volid.ts';
 import type { HookCall } from './hook-call.ts';
-import type { GuestCall } from './hook-request.ts';
+import type { BackupMode, GuestCall } from './hook-request.ts';
 import { heldLine, preparedLine, thawedLine, verdictLine } from './words.ts';
+
+/** As vzdump names it, once it is complete. */
+export interface HookArchive {
+  readonly storage: string;
+  readonly volid: string;
+}
 
 export interface HookBackupOptions {
   readonly vmid: number;
@@ -19,6 +25,8 @@ export interface HookBackupOptions {
   readonly sawBeginning: boolean;
   /** Epoch milliseconds, where it began before this controller did. */
   readonly startedAt?: number;
+  /** Where it is known from before. */
+  readonly archive?: HookArchive | undefined;
   readonly agents: AgentPort;
   readonly nodes: NodesPort;
   /** On which the hook is. */
@@ -45,6 +53,8 @@ export class HookBackup {
   #window: QuiesceWindow | undefined;
   #notHeldBecause: string | undefined;
   #isNoted: boolean;
+  #archive: HookArchive | undefined;
+  #mode: BackupMode | undefined;
   #wasRunning = false;
   #snapshotAllowedAt: number | undefined;
   #snapshotSeenAt: number | undefined;
@@ -56,6 +66,13 @@ export class HookBackup {
     this.#now = jobClock(options.clock);
     this.startedAt = options.startedAt ?? this.#now();
     this.#isNoted = options.startedAt !== undefined;
+    this.#archive = options.archive;
+  }
+
+  /** Where vzdump said that it would be; undefined where it goes to no storage. */
+  get archive(): (HookArchive & { readonly node: string; readonly vmid: number }) | undefined {
+    const { nodeName: node, vmid } = this.#options;
+    return this.#archive && { ...this.#archive, node, vmid };
   }
 
   /** The operation. It lasts until vzdump is done with the guest, and leaves it thawed. @throws Failure */
@@ -124,7 +141,7 @@ export class HookBackup {
     this.#noteSnapshot(call);
     // Nothing waits for vzdump any more, so it may wait for how the hold ended.
     await this.#thaw(call, holdDeadlineMs + leaseMs);
-    const verdict = this.#verdict(call);
+    const verdict = this.verdict();
     recorder.step('verdict', `${verdict.consistency}: ${verdict.message}`);
     call.say(verdictLine(verdict));
     await this.#finish(call, verdict);
@@ -133,12 +150,46 @@ export class HookBackup {
 
   /** vzdump is done with the guest. Without an archive the backup has failed. */
   async end(call: HookCall): Promise<void> {
-    this.abandon(`vzdump gave up the backup of guest ${this.#options.vmid}`);
+    const { vmid } = this.#options;
+    const hasGivenUp = call.request.kind === 'guest' && call.request.phase === 'backup-abort';
+    this.abandon(
+      hasGivenUp
+        ? `vzdump gave up the backup of guest ${vmid}`
+        : `vzdump was done with guest ${vmid} and had told of no archive`,
+    );
     await this.#thaw(call, THAW_PATIENCE_MS);
   }
 
   abandon(why: string): void {
     this.#ended.reject(new Failure('backup-failed', why, { hint: 'The log of its task says more.' }));
+  }
+
+  /** By what was seen until now. */
+  verdict(): Verdict {
+    const window = this.#window;
+    return judgeHook({
+      mode: this.#mode,
+      sawBeginning: this.#options.sawBeginning,
+      wasRunning: this.#wasRunning,
+      plan: window?.plan,
+      notHeldBecause: this.#notHeldBecause,
+      holdConfirmedAt: window?.holdConfirmedAt,
+      snapshotAllowedAt: this.#snapshotAllowedAt,
+      snapshotSeenAt: this.#snapshotSeenAt,
+      snapshotCall: this.#snapshotCall,
+      thawSentAt: window?.thawSentAt,
+      leaseLeftMs: window?.leaseLeftMs,
+      thaw: window?.thawed,
+    });
+  }
+
+  /** Of an archive that is complete. */
+  describe(
+    made: Pick<FinishedBackup['backup'], 'volid' | 'sizeBytes' | 'verdict'>,
+  ): FinishedBackup['backup'] {
+    const { vmid, nodeName: node } = this.#options;
+    const { startedAt } = this;
+    return { ...made, vmid, node, startedAt, finishedAt: Math.max(startedAt, this.#now()), origin: 'hook' };
   }
 
   get #answer(): 'ok' | 'trouble' {
@@ -156,17 +207,20 @@ export class HookBackup {
   }
 
   /** Once, for a controller that comes back while vzdump goes on. */
-  async #noteRequest({ storage = '', target }: GuestCall): Promise<void> {
+  async #noteRequest({ mode, storage = '', target }: GuestCall): Promise<void> {
+    this.#mode = mode;
     if (this.#isNoted) return;
     this.#isNoted = true;
     const { vmid, nodeName: node, clock } = this.#options;
     const { recorder } = await this.#begun.promise;
     const volid = target === undefined || storage === '' ? null : volidOf(storage, target);
+    this.#archive = volid === null ? undefined : { storage, volid };
     await recorder.asking({ what: 'hook', node, vmid, storage, volid, askedAt: clock.now(), known: null });
   }
 
   /** Called by vzdump for a phase that comes only after its copy, or the snapshot of which it is made. */
   #noteSnapshot({ request: { phase, mode, vmid } }: Call): void {
+    this.#mode = mode;
     this.#snapshotSeenAt ??= this.#now();
     this.#snapshotCall ??= `${phase} ${mode} ${vmid}`;
   }
@@ -206,24 +260,6 @@ export class HookBackup {
     this.#toldOfThaw = line;
   }
 
-  #verdict({ request }: Call): Verdict {
-    const window = this.#window;
-    return judgeHook({
-      mode: request.mode,
-      sawBeginning: this.#options.sawBeginning,
-      wasRunning: this.#wasRunning,
-      plan: window?.plan,
-      notHeldBecause: this.#notHeldBecause,
-      holdConfirmedAt: window?.holdConfirmedAt,
-      snapshotAllowedAt: this.#snapshotAllowedAt,
-      snapshotSeenAt: this.#snapshotSeenAt,
-      snapshotCall: this.#snapshotCall,
-      thawSentAt: window?.thawSentAt,
-      leaseLeftMs: window?.leaseLeftMs,
-      thaw: window?.thawed,
-    });
-  }
-
   async #finish(call: Call, verdict: Verdict): Promise<void> {
     const { vmid, nodeName, nodes } = this.#options;
     const { recorder, signal } = await this.#begun.promise;
@@ -235,16 +271,7 @@ export class HookBackup {
     if (notesFailure !== undefined) call.say(`the notes do not tell the verdict: ${notesFailure}`);
     this.#ended.resolve({
       storage: storage ?? '',
-      backup: {
-        vmid,
-        node: nodeName,
-        volid,
-        sizeBytes,
-        startedAt: this.startedAt,
-        finishedAt: this.#now(),
-        origin: 'hook',
-        verdict,
-      },
+      backup: this.describe({ volid, sizeBytes, verdict }),
     });
   }
 }

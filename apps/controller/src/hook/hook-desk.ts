@@ -1,9 +1,11 @@
+import type { Backup } from '@tacet/protocol';
 import { type Clock, ExclusiveRunner } from '@tacet/runtime';
 import type { Operations } from '../jobs/operations.ts';
 import type { MakeBackup } from '../jobs/resumed-work.ts';
 import type { AgentPort, NodesPort } from '../jobs/ports.ts';
 import type { QuiesceLimits } from '../jobs/quiesce-window.ts';
 import type { NodeRequest } from '../store/node-requests.ts';
+import { runOrAdopt } from './adopt-archive.ts';
 import { HookBackup } from './hook-backup.ts';
 import type { HookCall } from './hook-call.ts';
 import type { GuestCall } from './hook-request.ts';
@@ -17,6 +19,8 @@ export interface HookDeskOptions {
   readonly nodeName: string;
   /** Whether an agent of this guest was ever enrolled here. */
   readonly isKnown: (vmid: number) => Promise<boolean>;
+  /** Recorded ones, newest first; a few will do. */
+  readonly backupsOf: (vmid: number) => Promise<readonly Backup[]>;
   readonly clock: Clock;
   readonly limits: QuiesceLimits & { readonly backupDeadlineMs: number };
 }
@@ -50,12 +54,13 @@ export class HookDesk {
   /** Goes on with a backup that a controller before this one saw begin: its next calls come here. */
   resume(request: NodeRequest, startedAt: number): MakeBackup {
     return async (recorder, signal) => {
-      const { nodes, clock } = this.#options;
-      const { vmid, node: nodeName } = request;
-      const options = { ...this.#options, vmid, nodeName, startedAt, sawBeginning: false };
+      const { nodes, backupsOf, clock } = this.#options;
+      const { vmid, node: nodeName, storage, volid } = request;
+      const archive = volid === null ? undefined : { storage, volid };
+      const options = { ...this.#options, vmid, nodeName, startedAt, archive, sawBeginning: false };
       const backup = new HookBackup(options);
       this.#backups.set(vmid, backup);
-      const resumed = { backup, request, nodes, clock, recorder, signal };
+      const resumed = { backup, request, nodes, backupsOf, clock, recorder, signal };
       return await this.#whileHere(backup, vmid, () => resumeHookBackup(resumed));
     };
   }
@@ -116,9 +121,9 @@ export class HookDesk {
     const { vmid } = call.request;
     const backup = new HookBackup({ ...this.#options, vmid, sawBeginning });
     this.#backups.set(vmid, backup);
-    const { operations } = this.#options;
+    const { operations, nodes, backupsOf, clock } = this.#options;
     await operations.recordBackup(vmid, (recorder, signal) =>
-      this.#whileHere(backup, vmid, () => backup.run(recorder, signal)),
+      this.#whileHere(backup, vmid, () => runOrAdopt({ backup, nodes, backupsOf, clock, recorder, signal })),
     );
     return backup;
   }

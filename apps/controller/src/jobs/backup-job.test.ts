@@ -42,6 +42,7 @@ class Bench {
       asking: async () => undefined,
       accepted: () => undefined,
       observed: () => undefined,
+      written: async () => undefined,
     };
     const deps = { agents, nodes: fakeNodes(this.node), clock, random: () => 0, limits };
     return runBackup({ ...options, vmid: 101, storage }, deps, recorder, this.abort.signal);
@@ -455,6 +456,49 @@ describe('what is refused', () => {
     bench.node.content = ['images', 'rootdir'];
     await expect(bench.run()).rejects.toMatchObject({ code: 'invalid-input', hint: /content type backup/ });
     expect(bench.story).toEqual([]);
+  });
+
+  it('a storage that is disabled, before anything is quiesced', async () => {
+    bench.node.enabled = false;
+    await expect(bench.run()).rejects.toMatchObject({ code: 'invalid-input', hint: /--disable 0/ });
+    expect(bench.story).toEqual([]);
+  });
+
+  it.each([['VM.Backup'], ['Datastore.AllocateSpace']])(
+    'what the token lacks %s for, before anything is quiesced',
+    async (privilege) => {
+      bench.node.will(goodBackup).lacks = () => [privilege];
+      const refused = { code: 'node-refused', message: new RegExp(`lacks ${privilege}`), hint: /TacetGuest/ };
+      await expect(bench.run()).rejects.toMatchObject(refused);
+      expect(bench.story).toEqual([]);
+    },
+  );
+
+  it('a token that the node does not accept, before anything is quiesced', async () => {
+    bench.node.will(goodBackup).lacks = () => {
+      throw new UnauthorizedError('401');
+    };
+    await expect(bench.run()).rejects.toMatchObject({ code: 'node-refused' });
+    expect(bench.story).toEqual([]);
+  });
+
+  it('but not for what a backup can do without', async () => {
+    bench.node.will(goodBackup).lacks = () => ['VM.Snapshot', 'Datastore.Audit'];
+    expect(await bench.verdict()).toMatchObject({ consistency: 'app' });
+  });
+
+  it('but a node that does not say what the token may do is asked for the backup', async () => {
+    bench.node.will(goodBackup).lacks = () => {
+      throw new ServerError('got timeout', 500);
+    };
+    expect(await bench.verdict()).toMatchObject({ consistency: 'app' });
+    expect(bench.steps.join('\n')).toContain('grants-unknown: got timeout');
+  });
+
+  it('but a node that is silent about the token is not waited for for long', async () => {
+    bench.node.will(goodBackup).grantsOn = () => new Promise(() => undefined);
+    expect(await bench.verdict()).toMatchObject({ consistency: 'app' });
+    expect(bench.steps.join('\n')).toContain('grants-unknown: asking what the token may do took longer than');
   });
 
   it('by the node: thawed, with its words', async () => {

@@ -5,6 +5,7 @@ import { backoff, type Clock, describeError, TacetError } from '@tacet/runtime';
 import { Failure } from '../failure.ts';
 import { asNodeFailure } from '../nodes/node-failure.ts';
 import { type TaskSightings, watchBackup } from './backup-attempt.ts';
+import { requireBackupGrants } from './backup-grants.ts';
 import { requireBackupStorage } from './backup-storage.ts';
 import { stopWhenCancelled, unlessStopped } from './cancellation.ts';
 import { lostAnswer, nothingSeen } from './nothing-seen.ts';
@@ -185,10 +186,11 @@ class BackupJob {
   }
 
   async #arrive(node: NodePort): Promise<Place> {
-    const { request, recorder } = this.#context;
+    const { vmid, request, deps, recorder } = this.#context;
     const signal = this.#wanted;
     const storage = request.storage ?? node.backupStorage;
     await requireBackupStorage(node, storage, recorder, signal);
+    await requireBackupGrants({ node, vmid, storage, clock: deps.clock, recorder, signal });
     const unfit = await this.#whyNotToHold(node);
     if (unfit !== undefined) recorder.step('not-held', unfit);
     this.#requireHeld(unfit);

@@ -13,7 +13,12 @@ export async function requireBackupStorage(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const content = await node.storageContent(storage, signal);
+    const { content, enabled } = await node.storageStatus(storage, signal);
+    if (!enabled) {
+      throw new Failure('invalid-input', `the storage ${storage} is disabled`, {
+        hint: `Enable it (pvesm set ${storage} --disable 0), or name another: tacet backup VMID --storage STORAGE`,
+      });
+    }
     if (content.includes('backup')) return;
     throw new Failure(
       'invalid-input',

@@ -35,6 +35,7 @@ async function backUp(): Promise<unknown> {
     asking: async () => undefined,
     accepted: () => undefined,
     observed: () => undefined,
+    written: async () => undefined,
   };
   const limits = {
     prepareDeadlineMs: 2_000,

@@ -1,3 +1,4 @@
+import type { Operation } from '@tacet/protocol';
 import { describeError, TacetError } from '@tacet/runtime';
 import { Failure } from '../failure.ts';
 import type { StartedTask } from './ports.ts';
@@ -7,6 +8,15 @@ import type { Recorder } from './recorder.ts';
 /** The reason of the signal that cancels an operation. @param by who asked for it, in words */
 export function cancellation(by: string): Failure {
   return new Failure('cancelled', `cancelled by ${by}`);
+}
+
+/** The step by which a controller that comes back knows what is not wanted any more; its message is the reason's. */
+export const CANCEL_STEP = 'cancel-asked';
+
+/** The reason of a cancel that was asked of a controller before this one. */
+export function cancelledBefore({ steps }: Pick<Operation, 'steps'>): Failure | undefined {
+  const asked = steps.find(({ name }) => name === CANCEL_STEP);
+  return asked && new Failure('cancelled', asked.message);
 }
 
 interface Stoppable {
@@ -30,6 +40,8 @@ export function stopWhenCancelled({ task, window, cancelled, recorder, signal }:
   let stopping: Promise<boolean> | undefined;
   const stop = async (): Promise<boolean> => {
     await window?.thaw('the backup was cancelled'); // never rejects
+    // A controller that finds the task stopped must know that it was meant to be. A thaw needs no such record.
+    await recorder.written();
     try {
       await task.stop(signal);
       recorder.step('cancelling', `the node was asked to stop ${task.upid}`);

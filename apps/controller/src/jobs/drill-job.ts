@@ -207,11 +207,13 @@ async function rehearseRestore(bench: RestoreBench, backup: Backup, policy: Dril
   const { network, storage, pool } = policy;
   const archivedNow = await node.archivedConfig(backup.volid, signal);
   const networks = isolatedNetworks(archivedNow, network);
-  const mark = drillMark(recorder.operationId, backup.vmid);
-  const besides = { ...mark, ...networks, onboot: '0', ...(pool !== undefined && { pool }) };
+  const { description, tags } = drillMark(recorder.operationId, backup.vmid);
+  // Proxmox VE judges a tag by the guest alone, which is in its pool, with what was granted there, only later.
+  const besides = { description, ...networks, onboot: '0', ...(pool === undefined ? { tags } : { pool }) };
   const { task, archived } = await askForCopy(bench, { backup, to: scratch, storage }, besides);
   await awaitCopy(bench, task, backup.volid);
   recorder.step('restored', `scratch guest ${scratch} exists`);
+  if (pool !== undefined) await node.tagGuest(scratch, tags, signal);
   await compareConfig(bench, archived);
   requireIsolated(scratch, await requireOwn(bench), network);
   recorder.step('isolated', `scratch guest ${scratch} reaches nothing else: ${describe(network)}`);

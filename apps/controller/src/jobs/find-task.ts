@@ -83,7 +83,7 @@ async function requireDaemon(node: NodePort, request: NodeRequest, signal: Abort
   try {
     const onStorage = volid?.split(':')[0] ?? storage;
     if (onStorage === '') await node.isRunning(vmid, signal);
-    else await node.storageContent(onStorage, signal);
+    else await node.storageStatus(onStorage, signal);
   } catch (error) {
     // No right to ask, or no such guest: then it has answered, and the list must do.
     if (!(error instanceof ForbiddenError || error instanceof MissingError)) throw error;

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EventLog } from '../event-log.ts';
 import { openStore, type Store } from '../store/open-store.ts';
 import { FakeAgents } from '../testing/fake-agents.ts';
-import { fakeNodes, FakeNode, goodBackup, lines } from '../testing/fake-node.ts';
+import { busyNode, fakeNodes, FakeNode, goodBackup, lines } from '../testing/fake-node.ts';
 import { FakeQuiesce } from '../testing/fake-quiesce.ts';
 import { scaledClock } from '../testing/scaled-clock.ts';
 import { Operations } from './operations.ts';
@@ -166,6 +166,27 @@ describe('cancelling', () => {
     expect(node.journal).toContain('stop task');
   });
 
+  it('is written down when it is answered, and before the node is asked to stop', async () => {
+    const { operation } = await backupInArchive('unexpected status');
+    const addStep = store.operations.addStep.bind(store.operations);
+    vi.spyOn(store.operations, 'addStep').mockImplementation(async (id, position, step) => {
+      await addStep(id, position, step);
+      if (step.name === 'cancel-asked') node.journal.push('written');
+    });
+    await operations.cancel(operation.id, 'account conductor');
+    expect(stepsOf(await store.operations.get(operation.id))).toContain('cancel-asked');
+    await ended(operation);
+    expect(node.journal.slice(-2)).toEqual(['written', 'stop task']);
+  });
+
+  it('is carried out where the store takes nothing', async () => {
+    const { operation } = await backupInArchive('unexpected status');
+    vi.spyOn(store.operations, 'addStep').mockRejectedValue(new Error('database or disk is full'));
+    await operations.cancel(operation.id, 'account conductor');
+    expect(await ended(operation)).toMatchObject({ error: { code: 'cancelled' } });
+    expect(node.journal).toContain('stop task');
+  });
+
   it('is refused for what cannot be, and for what nobody knows', async () => {
     await expect(operations.cancel('nobody', 'x')).rejects.toMatchObject({ code: 'not-found' });
     const wait = deferred();
@@ -179,6 +200,52 @@ describe('cancelling', () => {
     });
     wait.resolve();
     await ended(hooked);
+  });
+});
+
+describe('what was cancelled before the controller was killed', () => {
+  const asked = {
+    what: 'backup',
+    node: 'pve1',
+    vmid: 101,
+    storage: 'local',
+    volid: null,
+    askedAt: 1,
+    known: [],
+  } as const;
+
+  async function resumed(
+    kind: 'backup' | 'rehearsal',
+    was?: { upid?: string },
+  ): Promise<Operation['error'] | undefined> {
+    await store.operations.create({ id: 'op', kind, vmid: 101, startedAt: 1 });
+    if (was !== undefined) await store.nodeRequests.create('op', 0, asked);
+    if (was?.upid !== undefined) await store.nodeRequests.update('op', 0, was);
+    const message = 'cancelled by account conductor';
+    await store.operations.addStep('op', 0, { at: 1, name: 'cancel-asked', message });
+    await operations.resume(() => () => Promise.reject(new Error('no hook')));
+    expect((await operations.get('op'))?.cancellable).toBeUndefined();
+    await vi.waitFor(async () => expect((await store.operations.get('op'))?.state).toBe('failed'), 10_000);
+    return (await store.operations.get('op'))?.error;
+  }
+
+  const cancelled = { code: 'cancelled', message: expect.stringContaining('account conductor') };
+
+  it.each(['backup', 'rehearsal'] as const)('a %s that nothing was asked for', async (kind) => {
+    expect(await resumed(kind)).toMatchObject(cancelled);
+    expect(node.journal).toEqual([]);
+  });
+
+  it('a backup of which the node has nothing', async () => {
+    expect(await resumed('backup', {})).toMatchObject(cancelled);
+    expect(node.journal).toEqual([]);
+  });
+
+  it('a backup that waited for another', async () => {
+    node.will(busyNode, 'unexpected status');
+    const { upid } = node.begin();
+    expect(await resumed('backup', { upid })).toMatchObject(cancelled);
+    expect(node.orders).toEqual([]);
   });
 });
 

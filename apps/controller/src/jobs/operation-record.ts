@@ -6,6 +6,7 @@ import type { EventLog } from '../event-log.ts';
 import { Failure, toWireError } from '../failure.ts';
 import type { NewNodeRequest } from '../store/node-requests.ts';
 import type { Store } from '../store/open-store.ts';
+import { CANCEL_STEP, cancelledBefore } from './cancellation.ts';
 import type { Recorder } from './recorder.ts';
 
 export interface Start {
@@ -52,6 +53,8 @@ export class OperationRecord implements Recorder {
     this.#options = options;
     this.#requests = options.requests;
     this.#view = options.operation;
+    const cancelled = cancelledBefore(options.operation);
+    if (cancelled !== undefined) this.#cancel(cancelled);
   }
 
   /** As it is now, written or not. */
@@ -78,10 +81,12 @@ export class OperationRecord implements Recorder {
   cancel(reason: Failure): void {
     if (this.cancelled.aborted && this.#view.state === 'running') return;
     requireCancellable(this.#view);
-    const { cancellable: _, ...view } = this.#view;
-    this.#view = view;
-    this.#cancelling.abort(reason);
-    this.step('cancel-asked', reason.message);
+    this.step(CANCEL_STEP, reason.message);
+    this.#cancel(reason);
+  }
+
+  async written(): Promise<void> {
+    await this.#writes;
   }
 
   /** Rejects where the store does not take it. */
@@ -194,6 +199,12 @@ export class OperationRecord implements Recorder {
 
   get #subject(): { guestId: null; vmid: number } {
     return { guestId: null, vmid: this.#view.vmid };
+  }
+
+  #cancel(reason: Failure): void {
+    const { cancellable: _, ...view } = this.#view;
+    this.#view = view;
+    this.#cancelling.abort(reason);
   }
 
   #update(change: { upid?: string; seen?: BackupObservation }): void {

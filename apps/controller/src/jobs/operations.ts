@@ -181,7 +181,8 @@ export class Operations implements AsyncDisposable {
   }
 
   /**
-   * Returns at once, while what was begun is undone: a hold is thawed first, then the node is asked to stop.
+   * Returns as soon as it is recorded, while what was begun is undone: a hold is thawed first, then the node is asked
+   * to stop. A controller that comes back goes on with it.
    *
    * @param by who asks, in words
    * @throws Failure `not-found`, `conflict` for what has ended or is not cancelled
@@ -195,6 +196,7 @@ export class Operations implements AsyncDisposable {
       throw new Failure('conflict', 'this operation has ended', { hint: 'There is nothing to cancel.' });
     }
     record.cancel(cancellation(by));
+    await record.written(); // what is answered outlives this controller
     return record.view;
   }
 

@@ -1,5 +1,14 @@
 import type { GuestStatus, RequestMethod, RequestParams, RequestResult } from '@tacet/protocol';
-import type { FollowOptions, LxcConfig, Snapshot, TaskOutcome, TaskPoll, Upid } from '@tacet/proxmox';
+import type {
+  FollowOptions,
+  LxcConfig,
+  Permissions,
+  Snapshot,
+  StorageStatus,
+  TaskOutcome,
+  TaskPoll,
+  Upid,
+} from '@tacet/proxmox';
 
 /** What jobs need of agents; the gateway in production. */
 export interface AgentPort {
@@ -61,6 +70,12 @@ export interface GuestMarks {
   readonly snapshots: readonly string[];
 }
 
+export interface HeldGrants {
+  /** `USER@REALM!TOKENID` */
+  readonly tokenId: string;
+  readonly permissions: Permissions;
+}
+
 export interface StartedTask {
   readonly upid: Upid;
   /** Every poll that succeeded, until the task has stopped; see `followTask`. */
@@ -91,8 +106,9 @@ export interface NodePort {
   /** False without an operator-tier token. */
   readonly canRestore: boolean;
   canSnapshot(vmid: number, signal: AbortSignal): Promise<boolean>;
-  /** What the storage may hold, as `['images', 'backup']`. */
-  storageContent(storage: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** What the guest's token holds on these paths, each with an entry that is exact. */
+  grantsOn(paths: readonly string[], signal: AbortSignal): Promise<HeldGrants>;
+  storageStatus(storage: string, signal: AbortSignal): Promise<Pick<StorageStatus, 'content' | 'enabled'>>;
   /** Whether it is the same storage on every node. */
   storageIsShared(storage: string, signal: AbortSignal): Promise<boolean>;
   /** A vzdump that does not wait for the node's lock. @throws GuestNotHereError */
@@ -119,6 +135,8 @@ export interface NodePort {
   /** Only of what is known to be this controller's own. */
   destroyGuest(vmid: number, signal: AbortSignal): Promise<StartedTask>;
   guestConfig(vmid: number, signal: AbortSignal): Promise<LxcConfig>;
+  /** In place of the tags that it has. */
+  tagGuest(vmid: number, tags: string, signal: AbortSignal): Promise<void>;
   /** Of the guest whose backup it is, as it was then. */
   archivedConfig(volid: string, signal: AbortSignal): Promise<LxcConfig>;
   availableBytes(storage: string, signal: AbortSignal): Promise<number>;

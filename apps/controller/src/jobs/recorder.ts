@@ -1,10 +1,15 @@
 import type { BackupObservation } from '@tacet/core';
 import type { NewNodeRequest } from '../store/node-requests.ts';
 
-/** Where a job says what it does, as it does it. Never fails, and but for `asking` never waits: a stall does not wait for a disk. */
+/**
+ * Where a job says what it does, as it does it. Never fails, and but for `asking` and `written` never waits: a stall
+ * does not wait for a disk.
+ */
 export interface Recorder {
   readonly operationId: string;
   step(name: string, message: string): void;
+  /** Resolves when all that was said until now is written, or could not be. */
+  written(): Promise<void>;
   /** The guest is about to be asked to quiesce under this id. */
   quiescing(quiesceId: string): void;
   /**

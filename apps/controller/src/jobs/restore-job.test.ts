@@ -41,6 +41,7 @@ describe('a restore', () => {
       asking: async () => undefined,
       accepted: () => undefined,
       observed: () => undefined,
+      written: async () => undefined,
     };
     const limits = { restoreDeadlineMs: 10_000, readyDeadlineMs: 3_000 };
     const deps = { agents, nodes: fakeNodes(node), orders: store.restoreOrders, clock, limits };

@@ -14,7 +14,7 @@ import type { Recorder } from './recorder.ts';
 
 /**
  * Goes on with a backup that a controller which is gone had asked for: follows its task to the end and records
- * what came of it. Nothing is asked for again, and nothing is held.
+ * what came of it. Nothing is asked for again, and nothing is held. What was cancelled is stopped.
  *
  * @throws Failure when there is no backup.
  */
@@ -34,20 +34,24 @@ export async function resumeBackup(
     onRetry: (error) => recorder.step('node-lost', describeError(error)),
     signal,
   });
-  if (task === undefined) throw nothingStarted('backup');
+  const { cancelled } = recorder;
+  if (task === undefined) {
+    cancelled?.throwIfAborted();
+    throw nothingStarted('backup');
+  }
   if (request.upid === null) {
     recorder.accepted(task.upid);
     recorder.step('found', `${node.name} had accepted the backup: ${task.upid}`);
   }
   const now = jobClock(clock);
   const pollMs = node.pollMs;
-  const { cancelled } = recorder;
   const window = undefined;
   using stopping = stopWhenCancelled({ task, window, cancelled, recorder, signal });
   const seen = await watchBackup({ task, window, pollMs, deadlineMs, now, recorder, signal });
   const followed: Followed = { node, vmid, storage: request.storage, recorder, signal };
   const end = await unlessStopped(stopping, cancelled, vmid, () => requireMade(followed, seen));
   if (end.kind !== 'made') {
+    cancelled?.throwIfAborted();
     const why = end.kind === 'busy' ? `another backup ran on ${node.name}` : end.why;
     throw new Failure('not-started', `${why}; nothing was started`, { retryable: true, cause: end.error });
   }

@@ -61,7 +61,10 @@ export function resumedWork(soFar: SoFar, hands: Hands, resumeHook: ResumeHook):
         return `guest ${vmid} is rolled back and ready`;
       };
     case 'rehearsal':
-      return () => Promise.reject(interruptedRehearsal());
+      return async ({ cancelled }) => {
+        cancelled.throwIfAborted();
+        throw interruptedRehearsal();
+      };
     case 'drill':
       return async (record, signal) => {
         const drill = await hands.store.drills.ofOperation(id);
@@ -90,7 +93,12 @@ function resumedBackup({ operation, requests }: SoFar, hands: Hands, resumeHook:
   const { backup } = operation;
   const request = requests.at(-1);
   if (backup !== null) return async () => describeVerdict(backup); // all that was missing is that it has ended
-  if (request === undefined) return () => Promise.reject(nothingStarted('backup'));
+  if (request === undefined) {
+    return async ({ cancelled }) => {
+      cancelled.throwIfAborted();
+      throw nothingStarted('backup');
+    };
+  }
   const make: MakeBackup =
     request.what === 'hook'
       ? resumeHook(request, operation.startedAt)

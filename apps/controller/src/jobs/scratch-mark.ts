@@ -2,7 +2,10 @@ import type { LxcConfig } from '@tacet/proxmox';
 
 const TAG = 'tacet-drill';
 
-/** What a scratch guest bears in its own configuration, so that it can be told from every other guest. */
+/**
+ * What a scratch guest bears in its own configuration: the description says whose it is, and the tag tells everybody
+ * what it is.
+ */
 export function drillMark(operationId: string, sourceVmid: number): { description: string; tags: string } {
   const mark = `${TAG} ${operationId}`;
   return {
@@ -16,10 +19,7 @@ export function isScratch({ tags }: { readonly tags: readonly string[] }): boole
   return tags.includes(TAG);
 }
 
-/** Only a guest that bears both marks of this very drill is its scratch guest. */
-export function isOwnScratch(
-  { description, tags }: Pick<LxcConfig, 'description' | 'tags'>,
-  operationId: string,
-): boolean {
-  return isScratch({ tags }) && description.split('\n', 1)[0] === `${TAG} ${operationId}`;
+/** Only a guest whose description names this very drill is its scratch guest: in a pool it comes without its tag. */
+export function isOwnScratch({ description }: Pick<LxcConfig, 'description'>, operationId: string): boolean {
+  return description.split('\n', 1)[0] === `${TAG} ${operationId}`;
 }

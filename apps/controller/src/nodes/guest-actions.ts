@@ -22,6 +22,7 @@ type GuestActions = Pick<
   | 'shutDownGuest'
   | 'destroyGuest'
   | 'guestConfig'
+  | 'tagGuest'
   | 'archivedConfig'
   | 'availableBytes'
   | 'snapshots'
@@ -71,6 +72,7 @@ export function guestActions({ node, vmid, guest, self, operator, reader, task }
       return task(api, await api.lxc.destroy(at(subject), { force: true, purge: true, signal }));
     },
     guestConfig: (subject, signal) => lookAt(subject).lxc.config(at(subject), { signal }),
+    tagGuest: (subject, tags, signal) => operator().api.lxc.setConfig(at(subject), { tags }, { signal }),
     async archivedConfig(volid, signal) {
       return parseArchivedConfig(await reader().vzdump.extractConfig(node, volid, { signal }));
     },

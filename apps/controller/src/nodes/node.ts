@@ -108,10 +108,12 @@ export function nodePort(name: string, node: ConfiguredNode, vmid: number, clock
     pollMs: config.pollMs,
     canRestore: restore !== undefined,
     canSnapshot: (subject, signal) => self().api.lxc.canSnapshot({ node: name, vmid: subject }, { signal }),
-    async storageContent(storage, signal) {
-      const { content } = await reader().storage.status({ node: name, storage }, { signal });
-      return content;
+    async grantsOn(paths, signal) {
+      const { tokenId, api } = self();
+      const each = await Promise.all(paths.map((path) => api.cluster.permissions({ path, signal })));
+      return { tokenId, permissions: Object.assign({}, ...each) };
     },
+    storageStatus: (storage, signal) => reader().storage.status({ node: name, storage }, { signal }),
     async storageIsShared(storage, signal) {
       const { shared } = await reader().storage.status({ node: name, storage }, { signal });
       return shared;

@@ -1,4 +1,5 @@
 import {
+  guestRole,
   type LxcConfig,
   parseArchivedConfig,
   ProxmoxError,
@@ -14,6 +15,7 @@ import { Failure } from '../failure.ts';
 import type {
   BackupOrder,
   GuestMarks,
+  HeldGrants,
   NodePort,
   NodesPort,
   RestoreCall,
@@ -47,6 +49,9 @@ export class FakeNode implements NodePort {
   canRestore = true;
   canBeSnapshotted: () => boolean = () => true;
   content: readonly string[] = ['backup'];
+  enabled = true;
+  /** Of what a backup takes; throw where the node shall not say. */
+  lacks: () => readonly string[] = () => [];
   notes: string | undefined;
   left: GuestMarks = { lock: undefined, snapshots: [] };
   running = false;
@@ -79,7 +84,18 @@ export class FakeNode implements NodePort {
   }
 
   canSnapshot = async (): Promise<boolean> => this.canBeSnapshotted();
-  storageContent = async (): Promise<readonly string[]> => this.content;
+  storageStatus = async (): Promise<{ content: string[]; enabled: boolean }> => ({
+    content: [...this.content],
+    enabled: this.enabled,
+  });
+  grantsOn = async (paths: readonly string[]): Promise<HeldGrants> => {
+    const all = guestRole.privileges.filter((privilege) => !this.lacks().includes(privilege));
+    const held = Object.fromEntries(all.map((privilege) => [privilege, true]));
+    return {
+      tokenId: 'tacet@pve!guest-101',
+      permissions: Object.fromEntries(paths.map((path) => [path, held])),
+    };
+  };
   backupAttributes = async (): Promise<{ sizeBytes: number; notes: string }> => ({
     sizeBytes: 1234,
     notes: this.notes ?? '',
@@ -120,6 +136,10 @@ export class FakeNode implements NodePort {
     this.journal.push([`restore ${vmid} on ${storage}`, ...how].join(', '));
     this.onRequest();
     return this.begin();
+  }
+
+  async tagGuest(vmid: number, tags: string): Promise<void> {
+    this.journal.push(`tag ${vmid} ${tags}`);
   }
 
   guestConfig = async (): Promise<LxcConfig> => this.restored;

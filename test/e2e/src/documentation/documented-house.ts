@@ -5,7 +5,6 @@ import { type Controller, type ControllerConfigInput, parseConfig, startControll
 import { ApiClient } from '@tacet/controller/testing';
 import { SimulatedGuest } from '@tacet/demo';
 import { enrolmentSchema, guestListSchema } from '@tacet/protocol';
-import { restoreRole } from '@tacet/proxmox';
 import { type GuestConfig, MemoryBackend, type PveSim, startPveSim } from '@tacet/pve-sim';
 import { createLogger, jsonSink, type Undo } from '@tacet/runtime';
 import { RootShell } from './root-shell.ts';
@@ -13,7 +12,6 @@ import { RootShell } from './root-shell.ts';
 export const password = 'of root@pam';
 
 const scratch = { from: 9000, to: 9001 };
-const scratchRole = 'VM.Allocate VM.Audit VM.PowerMgmt VM.Config.Network VM.Config.Options';
 
 export interface DocumentedHouseOptions {
   /** Of this house alone. */
@@ -102,6 +100,7 @@ export async function openHouse(undo: Undo, options: DocumentedHouseOptions): Pr
         vmids: scratch,
         network: { policy: 'bridge', bridge: 'vmbr9', address: '10.99.0.2/24', gateway: '10.99.0.1' },
         storage: 'local-lvm',
+        pool: 'tacet-drill',
       },
     }),
     log: createLogger({ sink: jsonSink(() => undefined) }),
@@ -142,10 +141,11 @@ async function provision(sim: PveSim, directory: string): Promise<Partial<NodeEn
   await mkdir(secrets);
   const where = ['--url', sim.url, '--fingerprint', sim.fingerprint, '--node', 'pve1', '--secrets', secrets];
   const what = ['--guest', '101,102', '--storage', 'local', '--restore', '--target', '201-204'];
+  const drills = ['--drill-pool', 'tacet-drill', '--drill-bridge', 'vmbr9'];
   let out = '';
   let err = '';
   const code = await run({
-    argv: ['--json', 'pve', 'provision', ...where, ...what],
+    argv: ['--json', 'pve', 'provision', ...where, ...what, ...drills],
     env: {},
     stdout: (text) => void (out += text),
     stderr: (text) => void (err += text),
@@ -158,17 +158,14 @@ async function provision(sim: PveSim, directory: string): Promise<Partial<NodeEn
 
 type NodeEntry = ControllerConfigInput['nodes'][number];
 
-/** What the guides' restores in place, rollbacks and drills need besides. */
+/** What the guides' restores in place and rollbacks need besides. */
 async function grantMore({ pveum }: RootShell): Promise<void> {
   const grant = async (path: string, role: string): Promise<void> => {
     const to = ['--users', 'tacet@pve', '--tokens', 'tacet@pve!restore'];
     await pveum(['acl', 'modify', path, '--roles', role, ...to]);
   };
   await pveum(['role', 'add', 'HousePower', '--privs', 'VM.Audit VM.PowerMgmt']);
-  await pveum(['role', 'add', 'HouseScratch', '--privs', scratchRole]);
   await grant('/vms/101', 'HousePower');
-  for (let vmid = scratch.from; vmid <= scratch.to; vmid += 1) await grant(`/vms/${vmid}`, 'HouseScratch');
-  await grant('/sdn/zones/localnetwork/vmbr9', restoreRole.role);
 }
 
 function configOf(vmid: number): GuestConfig {

@@ -104,13 +104,39 @@ describe('a controller that does not answer', () => {
     await expectFree(house, single);
   });
 
-  it('at the end of a backup leaves it unrecorded, and the guest free for the next', async () => {
+  it('at the end of a backup costs no more than a line in its log: the archive is found', async () => {
     house.wire.fault = at('backup-end', 'swallowed');
     expect((await house.user.vzdump({ vmid: single })).exitstatus).toBe('OK');
-    expect(await settled(house, single)).toMatchObject({ state: 'failed', error: { code: 'backup-failed' } });
+    expect((await recorded(house, single)).verdict).toMatchObject({ consistency: 'app' });
+    const [operation] = await house.operations();
+    const found = operation?.steps.find(({ name }) => name === 'found');
+    expect(found?.message).toMatch(/is complete, though .* had told of no archive$/);
+    await expectFree(house, single);
+  });
+
+  it('from the end of a backup on leaves it to the next to have it found', async () => {
+    house.wire.fault = (phase) => (phase.endsWith('-end') ? 'cut' : undefined);
+    expect((await house.user.vzdump({ vmid: single })).exitstatus).toBe('OK');
+    expect(await house.backups()).toEqual([]);
     house.wire.fault = () => undefined;
     await house.user.vzdump({ vmid: single });
-    expect((await recorded(house, single)).verdict.consistency).toBe('app');
+    await expect.poll(async () => (await house.backups()).length).toBe(2);
+    const backups = await house.backups();
+    expect(backups.map(({ verdict }) => verdict.consistency)).toEqual(['app', 'app']);
+    expect(new Set(backups.map(({ volid }) => volid)).size).toBe(2);
+    await expectFree(house, single);
+  });
+
+  it('from its hold on leaves an archive that is found, and not called proven: nobody saw a snapshot', async () => {
+    house.wire.fault = (phase) => (/^(p.*-restart|backup-end)$/.test(phase) ? 'cut' : undefined);
+    expect((await house.user.vzdump({ vmid: single })).exitstatus).toBe('OK');
+    expect(house.guest(single).copiedWhileHeld).toEqual([true]);
+    expect((await recorded(house, single)).verdict).toMatchObject({
+      consistency: 'unknown',
+      reason: 'SnapshotNotSeen',
+      proof: null,
+    });
+    await expectFree(house, single);
   });
 });
 

@@ -19,7 +19,8 @@ import { systemClock, Undo } from '@tacet/runtime';
 import { GatedBackend } from './gated-backend.ts';
 
 const SELF = ['VM.Audit', 'VM.Snapshot', 'VM.Backup', 'Datastore.AllocateSpace', 'Datastore.Audit'];
-const OPERATOR = [...SELF, 'VM.Allocate', 'VM.PowerMgmt', 'SDN.Use'];
+const SCRATCH = ['VM.Allocate', 'VM.PowerMgmt', 'VM.Config.Network', 'VM.Config.Options'];
+const OPERATOR = [...SELF, ...SCRATCH, 'SDN.Use'];
 const waitMs = 30_000;
 /** Longer than a test: what is free again was thawed, and did not wait for the end of its lease. */
 const leaseMs = 120_000;

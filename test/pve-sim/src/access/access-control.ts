@@ -2,6 +2,7 @@ import { forbidden } from '../api/errors.ts';
 import type { AclOptions } from '../options.ts';
 import type { Accounts } from './accounts.ts';
 import { splitCaller } from './accounts.ts';
+import { poolPath, Pools } from './pools.ts';
 import { BUILT_IN_ROLES, isPrivilege, PRIVILEGES, type Privilege } from './privileges.ts';
 
 export interface AclEntry {
@@ -20,12 +21,13 @@ const EVERYTHING: Granted = new Map(PRIVILEGES.map((privilege) => [privilege, 1]
 
 /**
  * Who may do what, by the rules of PVE::AccessControl: along the path the entries nearest to it win, an
- * entry above counts only when it propagates, `NoAccess` silences every other role, and a token with
- * privilege separation gets the intersection of its user's grants and its own. Pools and groups are not
- * simulated.
+ * entry above counts only when it propagates, `NoAccess` silences every other role, a token with privilege
+ * separation gets the intersection of its user's grants and its own, and the roles on a pool hold on each guest in
+ * it, without propagating. Groups, and storages in pools, are not simulated.
  */
 export class AccessControl {
   readonly roles = new Map<string, readonly Privilege[]>(BUILT_IN_ROLES);
+  readonly pools: Pools;
   readonly #accounts: Accounts;
   #acl: AclEntry[] = [];
 
@@ -33,8 +35,10 @@ export class AccessControl {
     accounts: Accounts,
     roles: Readonly<Record<string, readonly string[]>>,
     acl: readonly AclOptions[],
+    pools: Readonly<Record<string, readonly number[]>>,
   ) {
     this.#accounts = accounts;
+    this.pools = new Pools(pools);
     for (const [role, privileges] of Object.entries(roles))
       this.roles.set(role, privileges.filter(isPrivilege));
     for (const { path, role, to, propagate } of acl) {
@@ -86,10 +90,17 @@ export class AccessControl {
     if (!this.allows(caller, path, ...anyOf)) throw forbidden(`${path}, ${anyOf.join('|')}`);
   }
 
-  /** Every path that has an entry and on which the caller has something. */
+  /** What a guest that may only come to be needs: on its pool, or else on itself. */
+  requireOnGuest(caller: string, vmid: number, pool: string | undefined, privilege: Privilege): void {
+    if (pool !== undefined && this.allows(caller, poolPath(pool), privilege)) return;
+    this.require(caller, `/vms/${vmid}`, privilege);
+  }
+
+  /** Every path that has an entry, or a guest in a pool, and on which the caller has something. */
   permissions(caller: string): Record<string, Record<string, 0 | 1>> {
     const [userid] = splitCaller(caller);
-    const paths = new Set(this.#acl.map((entry) => entry.path));
+    const inPools = this.pools.members().map((vmid) => `/vms/${vmid}`);
+    const paths = new Set([...this.#acl.map((entry) => entry.path), ...inPools]);
     if (userid === 'root@pam') {
       for (const path of ['/', '/access', '/access/groups', '/nodes', '/pool', '/sdn', '/storage', '/vms']) {
         paths.add(path);
@@ -104,6 +115,21 @@ export class AccessControl {
   }
 
   #privileges(ugid: string, path: string): Granted {
+    const roles = this.#rolesOn(ugid, path);
+    const pool = this.pools.ofPath(path);
+    const fromPool = pool === undefined ? [] : [...this.#rolesOn(ugid, poolPath(pool)).keys()];
+    if ([...roles.keys(), ...fromPool].includes('NoAccess')) return NOTHING;
+    for (const role of fromPool) if (!roles.has(role)) roles.set(role, 0);
+    const granted = new Map<Privilege, 0 | 1>();
+    for (const [role, propagate] of roles) {
+      for (const privilege of this.roles.get(role) ?? []) {
+        granted.set(privilege, granted.get(privilege) === 1 ? 1 : propagate);
+      }
+    }
+    return granted;
+  }
+
+  #rolesOn(ugid: string, path: string): Map<string, 0 | 1> {
     let roles = new Map<string, 0 | 1>();
     for (const ancestor of ancestors(path)) {
       const here = this.#acl.filter(
@@ -112,14 +138,7 @@ export class AccessControl {
       if (here.length === 0) continue;
       roles = new Map(here.map((entry) => [entry.roleid, entry.propagate ? 1 : 0]));
     }
-    if (roles.size === 0 || roles.has('NoAccess')) return NOTHING;
-    const granted = new Map<Privilege, 0 | 1>();
-    for (const [role, propagate] of roles) {
-      for (const privilege of this.roles.get(role) ?? []) {
-        granted.set(privilege, granted.get(privilege) === 1 ? 1 : propagate);
-      }
-    }
-    return granted;
+    return roles;
   }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_TIMING, type PveSimOptions } from '../options.ts';
 import { RawClient, type RawRequest } from '../replay/raw-client.ts';
-import { FAST, SECRET, startRecordedNode, USERS } from '../replay/recorded-node.ts';
+import { FAST, plantArchive, SECRET, startRecordedNode, USERS } from '../replay/recorded-node.ts';
 
 const CURRENT: RawRequest = {
   method: 'GET',
@@ -121,5 +121,72 @@ describe('credentials', () => {
     await using client = new RawClient(node.sim);
     const path = '/access/users/full@pve/token/more';
     expect((await client.send({ method: 'POST', path, auth: 'full@pve!tk' })).status).toBe(403);
+  });
+});
+
+const dual = (path: string, role: string) => grant(path, role, 'dual@pve', 'dual@pve!tk');
+
+describe('a pool', () => {
+  const GONE = { method: 'DELETE', path: '/nodes/pve1/lxc/205', auth: 'root@pam!root' };
+  const archive = 'vzdump-lxc-201-2026_11_22-14_20_18.tar.zst';
+  const SCRATCH = ['VM.Allocate', 'VM.Audit', 'VM.PowerMgmt', 'VM.Config.Network', 'VM.Config.Options'];
+  const READ = ['VM.Backup', 'Datastore.AllocateSpace', 'SDN.Use'];
+
+  const startWith = async () => {
+    const node = await startRecordedNode({
+      roles: { Scratch: SCRATCH, Read: READ },
+      acl: [
+        ...dual('/pool/p1', 'Scratch'),
+        ...['/vms/201', '/storage/local', '/storage/btr', '/sdn/zones/localnetwork/vmbr0'].flatMap((path) =>
+          dual(path, 'Read'),
+        ),
+      ],
+      pools: { p1: [205] },
+    });
+    plantArchive(node.backend, archive);
+    return node;
+  };
+
+  const restore = (params: Record<string, string | number>): RawRequest => ({
+    method: 'POST',
+    path: '/nodes/pve1/lxc',
+    params: { vmid: 900, ostemplate: `local:backup/${archive}`, restore: 1, storage: 'btr', ...params },
+    auth: 'dual@pve!tk',
+  });
+
+  it('gives what was granted on it on each guest in it, shown with 0, until that is destroyed', async () => {
+    await using node = await startWith();
+    await using client = new RawClient(node.sim);
+    const permissions = async (): Promise<Record<string, Record<string, number>>> => {
+      const answer = await client.send({ method: 'GET', path: '/access/permissions', auth: 'dual@pve!tk' });
+      return (answer.body as { data: Record<string, Record<string, number>> }).data;
+    };
+    const before = await permissions();
+    expect(before['/vms/205']).toEqual(Object.fromEntries(SCRATCH.map((privilege) => [privilege, 0])));
+    expect(before['/pool/p1']).toEqual(Object.fromEntries(SCRATCH.map((privilege) => [privilege, 1])));
+    await client.finish(await client.send(GONE));
+    expect(Object.keys(await permissions())).not.toContain('/vms/205');
+    expect(await permissions()).toHaveProperty('/pool/p1');
+  });
+
+  it('lets a guest be made in it, and refuses a tag, which is judged before the guest is in it', async () => {
+    await using node = await startWith();
+    await using client = new RawClient(node.sim);
+    const isRefused = async (params: Record<string, string | number>): Promise<string> =>
+      (await client.send(restore(params))).reason;
+    expect(await isRefused({})).toBe('Permission check failed');
+    expect(await isRefused({ pool: 'p2' })).toBe("Permission check failed (pool 'p2' does not exist)");
+    expect(await isRefused({ pool: 'p1', tags: 'mine' })).toBe(
+      'Permission check failed (/vms/900, VM.Config.Options)',
+    );
+    const made = await client.send(restore({ pool: 'p1', description: 'mine', onboot: 0 }));
+    await client.finish(made);
+    const tagged = await client.send({
+      method: 'PUT',
+      path: '/nodes/pve1/lxc/900/config',
+      params: { tags: 'mine' },
+      auth: 'dual@pve!tk',
+    });
+    expect([made.status, tagged.status]).toEqual([200, 200]);
   });
 });

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../api/endpoint.ts';
 import { aclEndpoints } from './acl-endpoints.ts';
 import { loginEndpoints } from './login-endpoints.ts';
+import { poolEndpoints } from './pool-endpoints.ts';
 import { roleEndpoints } from './role-endpoints.ts';
 import { userEndpoints } from './user-endpoints.ts';
 
@@ -9,4 +10,5 @@ export const accessEndpoints: readonly Endpoint[] = [
   ...aclEndpoints,
   ...userEndpoints,
   ...roleEndpoints,
+  ...poolEndpoints,
 ];

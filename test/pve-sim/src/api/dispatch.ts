@@ -11,7 +11,7 @@ import { taskEndpoints } from '../tasks/endpoints.ts';
 import { vzdumpEndpoints } from '../vzdump/endpoints.ts';
 import type { World } from '../world.ts';
 import type { Endpoint, Reply } from './endpoint.ts';
-import { invalidParameters, PveError } from './errors.ts';
+import { failed, invalidParameters, PveError } from './errors.ts';
 import { MalformedBody, readParameters } from './request.ts';
 import { Router } from './router.ts';
 import { type Parameters, STRING, validate, VMID } from './schema.ts';
@@ -67,6 +67,7 @@ export class Dispatcher {
     const caller = found?.endpoint.public === true ? '' : this.#authenticate(request);
     const given = await readParameters(request);
     if (found === undefined) throw new PveError(501, `Method '${request.method} ${path}' not implemented`);
+    if (this.#world.brokenPaths.has(path)) throw failed('got timeout');
     const { endpoint, inPath } = found;
     rejectConflicts(inPath, given);
     const parameters = { ...given, ...inPath };

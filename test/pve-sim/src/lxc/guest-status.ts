@@ -56,6 +56,7 @@ export async function guestStatus(world: World, guest: Guest): Promise<Record<st
 /** As in `GET /cluster/resources`. */
 export async function guestResource(world: World, guest: Guest): Promise<Record<string, unknown>> {
   const status = await guestStatus(world, guest);
+  const pool = world.access.pools.of(guest.vmid);
   const shared = [
     'vmid',
     'name',
@@ -77,6 +78,7 @@ export async function guestResource(world: World, guest: Guest): Promise<Record<
     maxcpu: status['cpus'],
     memhost: 0,
     ...(guest.config['tags'] === undefined ? {} : { tags: guest.config['tags'] }),
+    ...(pool === undefined ? {} : { pool }),
     ...Object.fromEntries(
       [...shared, ...counters].filter((key) => key in status).map((key) => [key, status[key]]),
     ),

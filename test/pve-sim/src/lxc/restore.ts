@@ -9,10 +9,12 @@ import {
   parsePropertyString,
   printPropertyString,
 } from '../guests/config.ts';
+import { poolPath } from '../access/pools.ts';
 import { Guest } from '../guests/guest-registry.ts';
 import { archiveOf, type BackupVolume, requireVolumeAccess } from '../storage/backup-volumes.ts';
 import { type Worker, WorkerKilled } from '../tasks/task.ts';
 import { untarCommand } from '../vzdump/commands.ts';
+import { requireConfigPrivileges } from './config-privileges.ts';
 import { CONFIG_PARAMETERS, configChanges, randomMac } from './config-update.ts';
 import { stateOf } from './guest-status.ts';
 import { creationLog, newVolume, readLine } from './volumes.ts';
@@ -40,14 +42,19 @@ async function restore(call: Call): Promise<Reply> {
   if (parameters['restore'] !== '1') throw failed('the simulator makes no containers from templates');
   const force = parameters['force'] === '1';
   if (!force) await requireFree(call, vmid, force);
+  const { pool } = parameters;
+  if (pool !== undefined && world.access.pools.get(pool) === undefined) {
+    throw forbidden(`pool '${pool}' does not exist`);
+  }
   requireAllocation(call, vmid, force);
+  requireConfigPrivileges(call, vmid, pool);
   requireRootForFeatures(caller, parameters['features']);
   const archive = archiveOf(world, parameter(call, 'ostemplate'));
   requireVolumeAccess(call, archive);
   for (const storage of targetStorages(call)) requireRootdir(call, storage);
   const changes = configChanges(world, parameters);
   for (const bridge of bridges(changes)) requireBridge(call, bridge);
-  if (parameters['start'] === '1') world.access.require(caller, `/vms/${vmid}`, 'VM.PowerMgmt');
+  if (parameters['start'] === '1') world.access.requireOnGuest(caller, vmid, pool, 'VM.PowerMgmt');
   if (force) await requireFree(call, vmid, force);
   const task = world.tasks.fork(node, 'vzrestore', String(vmid), caller, async (worker) => {
     await requireFree(call, vmid, force);
@@ -62,9 +69,14 @@ async function restore(call: Call): Promise<Reply> {
   return data(task.text);
 }
 
-/** In place, `VM.Backup` is enough; anywhere else it takes `VM.Allocate`. The 403 names neither. */
-function requireAllocation({ world, caller }: Call, vmid: number, force: boolean): void {
+/** In place, `VM.Backup` is enough; anywhere else it takes `VM.Allocate`, or that on its pool. The 403 names neither. */
+function requireAllocation(
+  { world, caller, parameters: { pool } }: Call,
+  vmid: number,
+  force: boolean,
+): void {
   if (world.access.allows(caller, `/vms/${vmid}`, 'VM.Allocate')) return;
+  if (pool !== undefined && world.access.allows(caller, poolPath(pool), 'VM.Allocate')) return;
   const inPlace = force && world.guests.get(vmid) !== undefined;
   if (inPlace && world.access.allows(caller, `/vms/${vmid}`, 'VM.Backup')) return;
   throw forbidden();
@@ -157,6 +169,8 @@ async function restoreInTask(
   }
   worker.log('merging backed-up and given configuration..');
   guest.lock = undefined;
+  const { pool } = call.parameters;
+  if (pool !== undefined) world.access.pools.get(pool)?.vmids.add(vmid);
 }
 
 async function recoverConfig(call: Call, worker: Worker, archive: BackupVolume): Promise<GuestConfig> {

@@ -4,6 +4,7 @@ import { BOOLEAN, CONFIG_ID, INTEGER, required, STRING } from '../api/schema.ts'
 import type { Privilege } from '../access/privileges.ts';
 import type { Guest } from '../guests/guest-registry.ts';
 import type { Worker } from '../tasks/task.ts';
+import { requireConfigPrivileges } from './config-privileges.ts';
 import { updateConfig, UPDATE_PARAMETERS } from './config-update.ts';
 import { guestOf } from './read-endpoints.ts';
 import { stateOf } from './guest-status.ts';
@@ -117,6 +118,7 @@ async function destroy(call: Call): Promise<Reply> {
     await world.backend.destroy(guest.vmid);
     world.guests.remove(guest.vmid);
     world.access.forget((entry) => entry.path === `/vms/${guest.vmid}`);
+    world.access.pools.forget(guest.vmid);
     if (parameters['purge'] === '1') worker.log(`purging CT ${guest.vmid} from related configurations..`);
   });
 }
@@ -134,7 +136,11 @@ export const lxcWriteEndpoints: readonly Endpoint[] = [
       'VM.Config.Options',
     ),
     protected: true,
-    handle: (call) => updateConfig(call, guestOf(call)),
+    handle: (call) => {
+      const guest = guestOf(call);
+      requireConfigPrivileges(call, guest.vmid, undefined);
+      return updateConfig(call, guest);
+    },
   },
   {
     method: 'POST',

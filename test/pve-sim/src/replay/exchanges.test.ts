@@ -94,7 +94,7 @@ const BEFORE: Readonly<Record<string, Parameters<typeof startRecordedNode>[0]>> 
   start: { guests: 'stopped' },
   'acl-setup': { roles: {}, users: [ROOT], acl: [] },
   authz: { acl: FIRST_ACL },
-  'reset-baseline': { users: [...USERS, { userid: 'rest@pve' }] },
+  'reset-baseline': { users: [...USERS, { userid: 'rest@pve' }], pools: { p1: [203, 205] } },
   // `none` has been granted everything below /vms but 201.
   'authz-write': {
     acl: [

@@ -37,7 +37,6 @@ export const NOT_COVERED: readonly NotCovered[] = [
       (path.endsWith('/cluster/backup') && method === 'POST'),
   },
   { reason: 'pruning', matches: ({ path }) => path.endsWith('/prunebackups') },
-  { reason: 'pools', matches: ({ path, params }) => path.endsWith('/pools') || params?.['pool'] === 'p1' },
   {
     reason: "a guest's pending changes, interfaces, statistics and firewall",
     matches: ({ path }) => /\/lxc\/\d+\/(pending|interfaces|rrddata|firewall\/.*)$/.test(path),

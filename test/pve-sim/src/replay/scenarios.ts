@@ -357,7 +357,7 @@ export const LOGS_NOT_COVERED: Readonly<Record<string, string>> = {
   'destroy-205': "a second task that waits for the lock on a guest's configuration file",
   'start-201': 'containers that fail to start',
   'start-202': 'containers that fail to start',
-  'vzdump-pool-p1': 'pools',
+  'vzdump-pool-p1': 'backups of a whole pool',
 };
 
 /** In the scenarios of these names a recording hook script was installed; some had it fail. */

@@ -1,4 +1,4 @@
-import { UnauthorizedError } from '@tacet/proxmox';
+import { holdsPrivilege, targetRole, UnauthorizedError } from '@tacet/proxmox';
 import { describeError } from '@tacet/runtime';
 import type { Check, Found } from '../check.ts';
 import type { TokenFacts } from '../facts.ts';
@@ -13,8 +13,11 @@ export const tokenAccepted: Check = {
     if (!clock.ok) return { notKnown: 'the node does not answer' };
     return tokens.flatMap((token) => rejected(token, 'what it is for'));
   },
-  guest({ vmid, token, place }) {
-    if (token === undefined) return place.ok ? [missing(vmid)] : { notKnown: describeError(place.error) };
+  guest({ vmid, token, place, restore }) {
+    if (token === undefined) {
+      if (!place.ok) return { notKnown: describeError(place.error) };
+      return [restore !== undefined && isCopyOf(restore, vmid) ? copy(vmid, restore.id) : missing(vmid)];
+    }
     if (token.tier === 'shared') return 'not-applicable';
     const { permissions } = token;
     if (permissions.ok) return [];
@@ -42,6 +45,36 @@ function rejected({ id, permissions }: TokenFacts, forWhat: string): Found[] {
       ],
     },
   ];
+}
+
+/** Only what a restore makes may be destroyed by the token for restores. */
+function isCopyOf({ permissions }: TokenFacts, vmid: number): boolean {
+  return permissions.ok && holdsPrivilege(permissions.value, `/vms/${vmid}`, 'VM.Allocate');
+}
+
+/** Nobody is surprised that what he restored to have a look at is not backed up. */
+function copy(vmid: number, restoreToken: string): Found {
+  return {
+    id: 'token-missing',
+    severity: 'warning',
+    message: `Guest ${vmid} is a copy, and has no token of its own: it is not backed up, and the token for restores may destroy it.`,
+    evidence: [`VM.Allocate of ${restoreToken} on /vms/${vmid}`],
+    remedy: `If it stays, make it a guest of its own: tacet pve provision … --guest ${vmid} --storage STORAGE, then add the lines that it prints to the node in the controller's configuration (guestTokens.${vmid}), and take it from the token for restores with the command below. If it was there to be looked at, nothing is to be done.`,
+    commands: [
+      line(
+        'pveum',
+        'acl',
+        'delete',
+        `/vms/${vmid}`,
+        '--roles',
+        targetRole.role,
+        '--users',
+        userOf(restoreToken),
+        '--tokens',
+        restoreToken,
+      ),
+    ],
+  };
 }
 
 function missing(vmid: number): Found {

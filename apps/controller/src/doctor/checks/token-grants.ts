@@ -1,12 +1,8 @@
-import { guestRole, holdsPrivilege, type Permissions } from '@tacet/proxmox';
+import { guestRole, lackingForBackup } from '@tacet/proxmox';
 import { describeError } from '@tacet/runtime';
 import type { Check, Found } from '../check.ts';
 import type { GuestFacts, TokenFacts } from '../facts.ts';
 import { grantLine, line, roleLine, userOf } from '../node-commands.ts';
-
-/** Each privilege counts on one kind of path only. */
-const onGuest = guestRole.privileges.filter((privilege) => privilege.startsWith('VM.'));
-const onStorage = guestRole.privileges.filter((privilege) => privilege.startsWith('Datastore.'));
 
 export const tokenGrants: Check = {
   what: 'whether its token may do what a backup needs',
@@ -16,22 +12,11 @@ export const tokenGrants: Check = {
     if (token === undefined) return 'not-applicable';
     const { permissions } = token;
     if (!permissions.ok) return { notKnown: describeError(permissions.error) };
-    const paths = [
-      { path: `/vms/${vmid}`, needed: onGuest },
-      { path: `/storage/${backupStorage}`, needed: onStorage },
-    ];
-    const lacking = paths
-      .map(({ path, needed }) => ({ path, needed, lacks: lacks(permissions.value, path, needed) }))
-      .filter((one) => one.lacks.length > 0);
-    return lacking.map(({ path, needed, lacks: gone }) =>
+    return lackingForBackup(permissions.value, vmid, backupStorage).map(({ path, needed, lacks: gone }) =>
       gone.length === needed.length ? incomplete(guest, token, path) : tooLittle(guest, token, path, gone),
     );
   },
 };
-
-function lacks(permissions: Permissions, path: string, needed: readonly string[]): string[] {
-  return needed.filter((privilege) => !holdsPrivilege(permissions, path, privilege));
-}
 
 function incomplete({ vmid }: GuestFacts, { id, acl, tier }: TokenFacts, path: string): Found {
   const user = userOf(id);

@@ -1,4 +1,4 @@
-import { guestRole, type Permissions, tacetRoles } from '@tacet/proxmox';
+import { guestRole, type Permissions, scratchRole, tacetRoles } from '@tacet/proxmox';
 import { describeError } from '@tacet/runtime';
 import type { Check, Found } from '../check.ts';
 import type { NodeFacts, TokenFacts } from '../facts.ts';
@@ -47,12 +47,17 @@ function prunes(path: string, privilege: string, hasRetention: boolean): boolean
 }
 
 const ofRestores = new Set(tacetRoles.flatMap(({ privileges }) => privileges));
-/** On copies only: it also allows destroying the guest. */
-const onCopies = 'VM.Allocate';
+/** On copies and on the pool of scratch guests only: the first also allows destroying the guest. */
+const onCopies = new Set([
+  'VM.Allocate',
+  ...scratchRole.privileges.filter((one) => one.startsWith('VM.Config.')),
+]);
 
 function allowedForRestores(path: string, privilege: string, { guests }: NodeFacts): boolean {
   if (!ofRestores.has(privilege)) return false;
-  if (privilege !== onCopies) return true;
+  if (!onCopies.has(privilege)) return true;
+  // A guest in a pool is listed itself, with what it gets from there.
+  if (/^\/pool\/./.test(path)) return true;
   return /^\/vms\/\d+$/.test(path) && !guests.includes(Number(path.slice('/vms/'.length)));
 }
 
