@@ -262,6 +262,7 @@ describe('a restore in place', () => {
     const safety = failed.backup;
     expect(safety).not.toBeNull();
     expect(failed.error?.hint).toContain('There is no guest 101 any more.');
+    expect(failed.error?.hint).toMatch(/as root on pve1: pct restore 101 local:backup\/vzdump-lxc-101-/);
     expect(failed.error?.hint).toContain(safety?.volid);
     expect(await exists(101)).toBe(false);
 

@@ -284,5 +284,9 @@ export async function notReplaced(
     before === undefined
       ? 'No safety backup was made of what it was.'
       : `What it was is in ${before.volid}: ${inPlaceAgain(to, before.id)} brings it back.`;
-  return notRestored(error, bench, volid, state.endsWith('as before.') ? state : `${state} ${back}`);
+  // A guest that is gone has taken along what was granted on it.
+  const byHand = state.startsWith('There is no guest')
+    ? ` Where no token may make it, as root on ${bench.node.name}: pct restore ${to} ${before?.volid ?? volid}`
+    : '';
+  return notRestored(error, bench, volid, state.endsWith('as before.') ? state : `${state} ${back}${byHand}`);
 }

@@ -168,7 +168,7 @@ const settings: Readonly<Record<string, Setting>> = {
   'docs/guides/restore.md#In place': { prepare: backUp },
   'docs/guides/restore.md#A copy beside it': { prepare: backUp },
   'docs/guides/restore.md#Drills': { prepare: backUp },
-  'docs/guides/restore.md#On an empty host, with the controller gone': { prepare: loseTheGuest },
+  'docs/guides/restore.md#On an empty node, with the controller gone': { prepare: loseTheGuest },
   'docs/guides/disaster-recovery.md#A guest': { prepare: backUp },
   'docs/guides/disaster-recovery.md#The node': { prepare: loseTheGuest },
   'docs/guides/recovery.md#What a killed vzdump leaves': {
