@@ -7,7 +7,7 @@ import { asNodeFailure } from '../nodes/node-failure.ts';
 import { type TaskSightings, watchBackup } from './backup-attempt.ts';
 import { requireBackupGrants } from './backup-grants.ts';
 import { requireBackupStorage } from './backup-storage.ts';
-import { stopWhenCancelled, unlessStopped } from './cancellation.ts';
+import { stopWhenCancelled, thawWhenCancelled, unlessStopped } from './cancellation.ts';
 import { lostAnswer, nothingSeen } from './nothing-seen.ts';
 import { finishBackup, requireMade, withSightings } from './conclude-backup.ts';
 import { mayBeUnderWay } from './find-task.ts';
@@ -157,6 +157,7 @@ class BackupJob {
       this.#requireHeld(notHeldBecause);
       this.#wanted.throwIfAborted();
       const seen = { ...nothingSeen(), notHeldBecause, backupRequestedAt: this.#now() };
+      using _ = thawWhenCancelled(window, this.#context.request.cancelled);
       const task = await this.#post(place);
       if ('kind' in task) return task;
       return await this.#follow(task, window, seen, place);

@@ -108,6 +108,17 @@ describe('a backup that is cancelled when the node has been asked', () => {
     expect(story().slice(-3)).toEqual(['post', 'thaw', 'stop task']);
   });
 
+  it('while its answer is long in coming: is thawed before it comes', async () => {
+    node.onRequest = async () => {
+      cancel();
+      await expect.poll(() => quiesce.isHeld, { timeout: 10_000 }).toBe(false);
+    };
+    node.will([lines.start, lines.snapshotMode, []], killed);
+    expect(await backUp()).toMatchObject(cancelled);
+    expect(story().slice(-3)).toEqual(['post', 'thaw', 'stop task']);
+    expect(steps.find((step) => step.startsWith('thawed'))).toContain('the backup was cancelled');
+  });
+
   it('when the answer was lost: the task that it started is found and stopped', async () => {
     node.will([lines.start, lines.snapshotMode, []], killed);
     node.onRequest = () => {

@@ -19,6 +19,16 @@ export function cancelledBefore({ steps }: Pick<Operation, 'steps'>): Failure | 
   return asked && new Failure('cancelled', asked.message);
 }
 
+/** A cancel lets go at once, however long the node takes to answer what it is being asked meanwhile. */
+export function thawWhenCancelled(
+  window: QuiesceWindow | undefined,
+  cancelled: AbortSignal | undefined,
+): Disposable {
+  const thaw = (): void => void window?.thaw('the backup was cancelled'); // never rejects
+  cancelled?.addEventListener('abort', thaw, { once: true });
+  return { [Symbol.dispose]: () => cancelled?.removeEventListener('abort', thaw) };
+}
+
 interface Stoppable {
   readonly task: StartedTask;
   readonly window: QuiesceWindow | undefined;

@@ -65,7 +65,7 @@ export class FakeNode implements NodePort {
   /** One per request, in order. */
   readonly scripts: { script: Script; exitstatus: string }[] = [];
   /** Called at each request for a backup or a restore: throw to refuse. */
-  onRequest: () => void = () => undefined;
+  onRequest: () => void | Promise<void> = () => undefined;
   onNotes: () => void = () => undefined;
   /** Called when a task is to be stopped: throw to refuse. */
   onStop: () => void | Promise<void> = () => undefined;
@@ -110,7 +110,7 @@ export class FakeNode implements NodePort {
   async startBackup(order: BackupOrder): Promise<StartedTask> {
     this.journal.push('post');
     this.orders.push(order);
-    this.onRequest();
+    await this.onRequest();
     return this.begin();
   }
 
@@ -134,7 +134,7 @@ export class FakeNode implements NodePort {
     const { vmid, storage, replace, overrides } = call;
     const how = [...(replace === true ? ['over it'] : []), ...Object.values(overrides ?? {})];
     this.journal.push([`restore ${vmid} on ${storage}`, ...how].join(', '));
-    this.onRequest();
+    await this.onRequest();
     return this.begin();
   }
 
@@ -159,13 +159,13 @@ export class FakeNode implements NodePort {
 
   async takeSnapshot(_vmid: number, { name }: { name: string }): Promise<StartedTask> {
     this.journal.push(`snapshot ${name}`);
-    this.onRequest();
+    await this.onRequest();
     return this.begin();
   }
 
   async rollBack(vmid: number, name: string): Promise<StartedTask> {
     this.journal.push(`rollback ${vmid} to ${name}`);
-    this.onRequest();
+    await this.onRequest();
     return this.begin();
   }
 
