@@ -15,11 +15,13 @@ import {
   operationListSchema,
   operationSchema,
   protocolVersion,
+  scheduleRunListSchema,
 } from '@tacet/protocol';
 import { systemClock } from '@tacet/runtime';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Controller } from './controller.ts';
+import { dueRun } from './schedules/settle-run.ts';
 import { openStore } from './store/open-store.ts';
 import { ApiClient } from './testing/api-client.ts';
 import { enrolAgent } from './testing/enrol-agent.ts';
@@ -120,6 +122,13 @@ describe('a controller that starts', () => {
         await store.events.append({ at: 1, type: 'heal.step', message: `of ${vmid}`, data: {} }, subject);
       }
       await store.operations.create({ id: 'left', kind: 'backup', vmid: 101, startedAt: 1 });
+      const due = { schedule: 'nightly', action: 'backup', eventAt: 1, dueAt: 1, late: false } as const;
+      const runs = [
+        { ...dueRun('run101', { ...due, vmid: 101 }), operationId: 'left' },
+        { ...dueRun('run102', { ...due, vmid: 102 }), operationId: 'op102' },
+        { ...dueRun('run103', { ...due, vmid: 103 }), operationId: 'op103' },
+      ];
+      await store.scheduleRuns.save(runs.map((run) => ({ ...run, state: 'started' })));
     }
     {
       using database = new DatabaseSync(path);
@@ -151,8 +160,18 @@ describe('a controller that starts', () => {
       body: { detail: expect.stringContaining('op102') },
     });
     const { events } = await api.expect(eventListSchema, 'GET', '/api/v1/events?after=0');
-    expect(events.map(({ message }) => message)).toEqual(['of 101', 'of 102']);
+    expect(events.map(({ message }) => message)).toEqual([
+      'of 101',
+      'of 102',
+      expect.stringContaining('backup of guest 101 failed: what the store has of this operation'),
+    ]);
     expect(await api.text('/metrics')).toContain('tacet_guests{identity="enrolled"} 3');
+    const { runs } = await api.expect(scheduleRunListSchema, 'GET', '/api/v1/schedules/nightly/runs');
+    expect(runs.map(({ vmid, state }) => [vmid, state])).toEqual([
+      [103, 'succeeded'],
+      [102, 'failed'],
+      [101, 'failed'],
+    ]);
 
     // The way back for a guest whose row is damaged, where its own next call is none.
     await enrol(controller, 101);
@@ -201,7 +220,7 @@ describe('agents at the gateway', () => {
   let credential: string;
 
   beforeEach(async () => {
-    controller = await house.open({ heartbeatMs: 50, sessionTtlMs: 400, maxSessions: 3 });
+    controller = await house.open({ heartbeatMs: 50, sessionTtlMs: 400 });
     api = await ApiClient.of(controller.clientFile);
     credential = await enrol(controller, 101);
   });
@@ -321,6 +340,8 @@ describe('agents at the gateway', () => {
   });
 
   it('are not more than the controller can serve', async () => {
+    await controller[Symbol.asyncDispose]();
+    controller = await house.open({ maxSessions: 3 }); // gives none up, however slow this machine is
     await using first = await connect();
     await using second = await connect({ incarnation: fakeIncarnation(201) });
     await using third = await connect({ incarnation: fakeIncarnation(202) });

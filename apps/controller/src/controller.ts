@@ -160,7 +160,14 @@ async function compose(
   });
   await operations.resume((request, startedAt) => desk.resume(request, startedAt));
 
-  const schedules = await ScheduleDesk.open({ ...ports, store, operations, events, log });
+  const schedules = await ScheduleDesk.open({
+    ...ports,
+    store,
+    operations,
+    events,
+    log,
+    scratch: config.drill?.vmids,
+  });
   toldOfEnds = schedules;
   undo.defer(() => schedules[Symbol.asyncDispose]());
 
@@ -197,6 +204,7 @@ async function compose(
     live: (vmid) => gateway.roster.enrolled(vmid),
     retentions: () => retentionsOf(store, log),
     hook: config.hook,
+    drill: config.drill,
     controllerVersion: version,
     reports: store.doctorReports,
     clock,

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { MissingError, UnauthorizedError } from './errors.ts';
+import { MissingError, ProxmoxError, UnauthorizedError } from './errors.ts';
 import { permissionsSchema } from './permissions.ts';
 import type { CallOptions, Transport } from './transport.ts';
 import { flag, numeric, vmid } from './values.ts';
@@ -82,6 +82,22 @@ export function clusterApi(transport: Transport) {
     /** The lowest VMID that is free now; nothing reserves it. */
     nextId: (options: CallOptions = {}) =>
       transport.call({ ...options, method: 'GET', path: ['cluster', 'nextid'], answer: numeric }),
+
+    /**
+     * Whether no guest has this VMID now, be it one that the caller may not see: by the source of Proxmox VE, which asks
+     * for no privilege here. Nothing reserves it.
+     */
+    async isFree(vmid: number, options: CallOptions = {}): Promise<boolean> {
+      const path = ['cluster', 'nextid'];
+      try {
+        await transport.call({ ...options, method: 'GET', path, params: { vmid }, answer: numeric });
+        return true;
+      } catch (error) {
+        if (error instanceof ProxmoxError && error.message.includes(`VM ${vmid} already exists`))
+          return false;
+        throw error;
+      }
+    },
 
     /**
      * The caller's own; ask `holdsPrivilege` about it. Of one `path`, which need not exist, it is exact: nothing has to

@@ -43,6 +43,17 @@ describe('a drill with what tacet pve provision has granted on a pool', () => {
     expect(guests.map(({ vmid }) => vmid)).toEqual([101, 102]);
   });
 
+  it('passes over the VMID of a guest that no token sees, as a restore leaves it that was killed', async () => {
+    await done('backups');
+    const { storage, lxc } = house.shell.node;
+    const [backup] = await storage.backups({ node: 'pve1', storage: 'local' }, { vmid: 101 });
+    const archive = backup?.volid ?? '';
+    await lxc.restore({ node: 'pve1', vmid: 9000, archive, storage: 'local-lvm', overrides: {} });
+    const drill = await done('drills');
+    expect([drill.state, drill.error]).toEqual(['succeeded', null]);
+    expect(drill.steps.map(({ message }) => message)).toContain('scratch guest 9001 is destroyed');
+  });
+
   it('has its scratch guest in the pool, with its tag, while it lasts', async () => {
     await done('backups');
     const drilling = done('drills');

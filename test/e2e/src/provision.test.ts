@@ -364,6 +364,25 @@ describe('provisioning for drills', () => {
     expect(await provision(DRILLS.replace('101,102', '101'))).toMatchObject({ code: exitCodes.ok });
   });
 
+  it('takes no pool above that of a guest that is backed up', async () => {
+    for (const pool of ['drills', 'drills/db']) await root.access.createPool(pool);
+    sim.putInPool(102, 'drills/db');
+    const { code, err } = await provision(DRILLS);
+    expect(code).toBe(exitCodes.failed);
+    expect(err).toContain('guest 102 is in pool drills/db: the restore token could destroy it');
+  });
+
+  it('goes on where the pool is there, and not shown to who provisions', async () => {
+    const may = ['Sys.Modify', 'Sys.Audit', 'User.Modify', 'Permissions.Modify', 'Pool.Allocate'];
+    await root.access.createRole('Provisioner', [...may, 'VM.Audit', 'Datastore.Audit']);
+    await root.access.grant({ path: '/', role: 'Provisioner', users: ['half@pve'] });
+    for (const time of ['first', 'second']) {
+      const { code, err } = await provision(`${DRILLS} --login half@pve`);
+      expect([time, code, err]).toEqual([time, exitCodes.ok, '']);
+    }
+    expect(await root.access.pools()).toEqual(['drills']);
+  });
+
   it('prints the lines, with no login, too', async () => {
     const { out } = await provision(`${DRILLS} --print --target-storage btr --bridge vmbr0`);
     expect(out).toContain("pveum pool add drills --comment 'Tacet: scratch guests of drills'\n");

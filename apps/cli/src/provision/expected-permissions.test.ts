@@ -25,6 +25,8 @@ const expectedOf = (token = guest!, acl: Parameters<typeof expectedPermissions>[
   expectedPermissions(USER, token, acl, [
     { vmid: 101, pool: 'others' },
     { vmid: 9000, pool: 'drills' },
+    { vmid: 9001, pool: 'drills/deep' },
+    { vmid: 9002, pool: 'drills-of-others' },
   ]);
 
 const has = (byPath: Record<string, string[]>) =>
@@ -66,7 +68,7 @@ it('earlier copies are expected of the restore token, in our roles alone', () =>
   expect(expected.has('/vms/210')).toBe(false);
 });
 
-it('a path that is listed because of others shows what comes from above, or from its pool', () => {
+it('a path that is listed because of others shows what comes from above, or from its pool and those above', () => {
   const bridge = '/sdn/zones/localnetwork/vmbr0';
   const restore = ['VM.Backup', 'Datastore.AllocateSpace', 'SDN.Use'];
   const actual = has({
@@ -77,6 +79,7 @@ it('a path that is listed because of others shows what comes from above, or from
     '/vms/201': ['VM.Allocate', 'VM.Audit', 'VM.PowerMgmt'],
     '/pool/drills': SCRATCH,
     '/vms/9000': SCRATCH,
+    '/vms/9001': SCRATCH,
   });
   expect(differences(expectedOf(operator), actual)).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { type AclEntry, type GuestResource, type Permissions, tacetRoles } from '@tacet/proxmox';
 import { fullTokenId } from './step.ts';
-import { poolPath, type TokenWish, vmPath } from './wish.ts';
+import { isWithinPool, type TokenWish, vmPath } from './wish.ts';
 
 /** Privileges by path. */
 export type PrivilegesByPath = ReadonlyMap<string, ReadonlySet<string>>;
@@ -22,7 +22,7 @@ export function expectedPermissions(
   const byPath = new Map<string, Set<string>>();
   const onPools = [...grants, ...earlier].flatMap(({ path, role }) =>
     guests
-      .filter(({ pool }) => pool !== undefined && path === poolPath(pool))
+      .filter(({ pool }) => path.startsWith('/pool/') && isWithinPool(pool, path.slice('/pool/'.length)))
       .map((one) => ({ path: vmPath(one.vmid), role })),
   );
   for (const { path, role } of [...grants, ...earlier, ...onPools]) {

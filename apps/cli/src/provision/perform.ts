@@ -21,7 +21,7 @@ export async function perform(
     case 'set-role':
       return await access.setRole(step.role, step.privileges);
     case 'create-pool':
-      return await access.createPool(step.pool, { comment: step.comment });
+      return await createPool(step, access);
     case 'create-user':
       return await access.createUser(step.userId, { comment: step.comment });
     case 'create-token':
@@ -42,6 +42,19 @@ export async function perform(
       return await access.withdraw({ path: step.path, role: step.role, users: [step.userId] });
     case 'remove-secret':
       return await rm(step.secretFile, { force: true }).then(() => undefined);
+  }
+}
+
+/** Who may make a pool is not always shown those that are there. */
+async function createPool(
+  { pool, comment }: Extract<Step, { kind: 'create-pool' }>,
+  access: AccessApi,
+): Promise<undefined> {
+  try {
+    await access.createPool(pool, { comment });
+  } catch (error) {
+    if (!(error instanceof ProxmoxError && error.message.includes(`pool '${pool}' already exists`)))
+      throw error;
   }
 }
 

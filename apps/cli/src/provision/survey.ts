@@ -2,7 +2,7 @@ import type { GuestResource, LxcConfig, ProxmoxClient } from '@tacet/proxmox';
 import { CliError } from '../cli-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Request, RestoreRequest } from './request.ts';
-import type { RestoreInput } from './wish.ts';
+import { isWithinPool, type RestoreInput } from './wish.ts';
 
 /** What a node says about the guests and storages that were named. */
 export interface Survey {
@@ -36,17 +36,17 @@ export async function survey(client: ProxmoxClient, request: Request, signal: Ab
   }
   const taken = all.filter(({ vmid }) => restore?.targets.includes(vmid));
   const pool = restore?.drill?.pool;
-  const inPool = pool === undefined ? [] : all.filter((guest) => guest.pool === pool);
+  const inPool = pool === undefined ? [] : all.filter((guest) => isWithinPool(guest.pool, pool));
   const original = inPool.find(({ vmid }) => request.guests.includes(vmid));
   if (original !== undefined) {
-    throw unfit(`guest ${original.vmid} is in pool ${pool}: the restore token could destroy it`);
+    throw unfit(`guest ${original.vmid} is in pool ${original.pool}: the restore token could destroy it`);
   }
   return {
     restore,
     guests: all,
     remarks: [
       ...taken.map((guest) => `${named(guest)} exists: the restore token may start and destroy it`),
-      ...inPool.map((guest) => `${named(guest)} is in pool ${pool}: the restore token may destroy it`),
+      ...inPool.map((guest) => `${named(guest)} is in pool ${guest.pool}: the restore token may destroy it`),
     ],
   };
 }

@@ -138,6 +138,9 @@ function on({ role }: RoleWish, paths: readonly string[]): WishedGrant[] {
 }
 
 export const vmPath = (vmid: number): string => `/vms/${vmid}`;
+/** What is granted on a pool holds in the pools below it too. */
+export const isWithinPool = (pool: string | undefined, above: string): boolean =>
+  pool !== undefined && (pool === above || pool.startsWith(`${above}/`));
 export const poolPath = (pool: string): string => `/pool/${pool}`;
 const storagePath = (storage: string): string => `/storage/${storage}`;
 export function storageOf({ path }: WishedGrant): string[] {

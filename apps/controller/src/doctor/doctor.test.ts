@@ -4,6 +4,7 @@ import { connect } from '@tacet/proxmox';
 import { ManualClock, silentLogger, Undo } from '@tacet/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseConfig } from '../config.ts';
+import type { StoredGuest } from '../store/guests.ts';
 import { openStore } from '../store/open-store.ts';
 import { Doctor } from './doctor.ts';
 
@@ -29,14 +30,27 @@ async function silentNode(): Promise<string> {
   return `https://127.0.0.1:${address.port}`;
 }
 
-async function openDoctor(clock: ManualClock): Promise<Doctor> {
+const guestOf = (vmid: number): StoredGuest => ({
+  id: `g${vmid}`,
+  vmid,
+  identity: 'enrolled',
+  origin: null,
+  regenerate: [],
+  agentVersion: null,
+  incarnation: null,
+  status: null,
+  lastSeenAt: null,
+});
+
+async function openDoctor(clock: ManualClock, enrolled: readonly number[] = []): Promise<Doctor> {
   const url = await silentNode();
   const trust = { fingerprint: Array(32).fill('AA').join(':') };
   const token = { id: 'tacet@pve!guest-101', secretFile: '/nowhere' };
-  const { nodes } = parseConfig({
+  const { nodes, drill } = parseConfig({
     listen: { address: '127.0.0.1', port: 0 },
     stateDir: '/nowhere',
     nodes: [{ name: 'pve1', url, trust, storage: 'local', guestTokens: { 101: token } }],
+    drill: { vmids: { from: 900, to: 909 }, network: { policy: 'link-down' } },
   });
   const api = connect({ url, trust, token: { id: token.id, secret: 'secret' } });
   undo.defer(() => api.close());
@@ -45,10 +59,11 @@ async function openDoctor(clock: ManualClock): Promise<Doctor> {
   const guests = new Map([[101, { tokenId: token.id, api }]]);
   return new Doctor({
     nodes: nodes.map((config) => ({ config, backup: undefined, restore: undefined, guests })),
-    guests: () => store.guests.list(),
+    guests: async () => enrolled.map(guestOf),
     live: () => undefined,
     retentions: async () => [],
     hook: undefined,
+    drill,
     controllerVersion: '1.0.0',
     reports: store.doctorReports,
     clock,
@@ -68,6 +83,15 @@ describe('an examination of a node that never answers', () => {
     expect(findings.map(({ id }) => id)).toContain('node-unreachable');
     expect(notKnown.map(({ about }) => about.kind)).toContain('guest');
     expect((await doctor.last())?.startedAt).toBe(startedAt);
+  });
+
+  it('is of every guest that is enrolled, but for the scratch guests of drills', async () => {
+    const clock = new ManualClock();
+    const doctor = await openDoctor(clock, [102, 900]);
+    const examining = doctor.examine(undefined, new AbortController().signal);
+    await clock.whenSleeping();
+    await clock.advance(30_000);
+    expect((await examining).guests.map(({ vmid }) => vmid)).toEqual([101, 102]);
   });
 
   it('ends at once when nobody waits for it any more, and leaves no report', async () => {

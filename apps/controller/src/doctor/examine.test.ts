@@ -81,6 +81,13 @@ describe('a guest without a token', () => {
     ['an original', undefined, 'error'],
     ['an original beside which copies are made', { '/vms/201': { 'VM.Allocate': true } }, 'error'],
     ['a copy', { '/vms/101': { 'VM.Allocate': true } }, 'warning'],
+    ['an original, and a token that may do it to every guest', { '/': { 'VM.Allocate': true } }, 'error'],
+    [
+      'an original that is listed for another reason',
+      { '/vms': { 'VM.Allocate': true }, '/vms/101': { 'VM.Allocate': true } },
+      'error',
+    ],
+    ['an original in the pool of the token', { '/vms/101': { 'VM.Allocate': false } }, 'error'],
   ])('cannot be backed up, which is worth a warning of a copy: %s', (_, held, severity) => {
     const { findings, guests } = reportOf({ restore: held && restoreToken(held) });
     expect(findings).toMatchObject([{ id: 'token-missing', severity }]);

@@ -18,6 +18,8 @@ export interface HousePorts {
   /** Of all schedules. */
   readonly retentions: () => Promise<readonly unknown[]>;
   readonly hook: ControllerConfig['hook'];
+  /** Who makes scratch guests knows of them, and nobody backs them up. */
+  readonly drill?: ControllerConfig['drill'];
   readonly controllerVersion: string;
   readonly clock: Clock;
 }
@@ -30,23 +32,24 @@ const TOKENS_PER_STORAGE = 3;
 /**
  * Asks nodes, tokens, guests and storages, each once, and nobody to change anything.
  *
- * @param vmids all that are enrolled or configured when left out.
+ * @param vmids all that are enrolled or configured when left out, but for scratch guests.
  */
 export async function gatherFacts(
   ports: HousePorts,
   vmids: readonly number[] | undefined,
   ask: Ask,
 ): Promise<HouseFacts> {
-  const { controllerVersion, hook, clock } = ports;
+  const { controllerVersion, hook, drill, clock } = ports;
   const enrolled = new Map<number, StoredGuest>();
   for (const guest of await ports.guests()) {
     if (guest.identity === 'enrolled' && guest.vmid !== null) enrolled.set(guest.vmid, guest);
   }
+  const isScratch = (vmid: number): boolean =>
+    drill !== undefined && vmid >= drill.vmids.from && vmid <= drill.vmids.to;
+  const toBackUp = [...enrolled.keys()].filter((vmid) => !isScratch(vmid));
   const hasRetention = (await ports.retentions()).length > 0;
   const withToken = ports.nodes.flatMap(({ guests }) => [...guests.keys()]);
-  const wanted = [...new Set(vmids ?? [...enrolled.keys(), ...withToken])].toSorted(
-    (one, other) => one - other,
-  );
+  const wanted = [...new Set(vmids ?? [...toBackUp, ...withToken])].toSorted((one, other) => one - other);
 
   const [first, ...others] = await Promise.all(ports.nodes.map((node) => askNode(node, hook, clock, ask)));
   const house = { controllerVersion, hasRetention };
@@ -69,7 +72,7 @@ export async function gatherFacts(
     guests,
     nodes: concerned.map(({ facts, node }) => ({
       ...facts,
-      guests: node.guests.size > 0 ? [...node.guests.keys()] : [...enrolled.keys()],
+      guests: node.guests.size > 0 ? [...node.guests.keys()] : toBackUp,
     })),
     storages: await gatherStorages(concerned, asked, ask),
   };

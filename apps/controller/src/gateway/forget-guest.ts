@@ -3,8 +3,8 @@ import type { Roster } from './roster.ts';
 
 /** Of a guest that was destroyed: nobody bears its VMID any more, and its credential opens nothing. */
 export async function forgetGuest(vmid: number, store: Store, roster: Roster): Promise<void> {
-  const guest = await store.guests.enrolled(vmid);
-  if (guest === undefined) return;
-  await store.guests.remove(guest.id);
-  roster.forget(guest.id, 'its guest is gone');
+  const id = await store.guests.idOfEnrolled(vmid); // what else its row says, and whether it can be read, is all one
+  if (id === undefined) return;
+  await store.guests.remove(id);
+  roster.forget(id, 'its guest is gone');
 }

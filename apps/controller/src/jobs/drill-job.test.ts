@@ -1,5 +1,5 @@
 import type { Operation } from '@tacet/protocol';
-import { type LxcConfig, UnreachableError } from '@tacet/proxmox';
+import { ForbiddenError, type LxcConfig, ServerError, UnreachableError } from '@tacet/proxmox';
 import { silentLogger, Undo } from '@tacet/runtime';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EventLog } from '../event-log.ts';
@@ -10,7 +10,7 @@ import { configOf, fakeNodes, FakeNode } from '../testing/fake-node.ts';
 import { FakeQuiesce } from '../testing/fake-quiesce.ts';
 import { scaledClock } from '../testing/scaled-clock.ts';
 import { storedBackup as backup } from '../testing/stored-backup.ts';
-import { Operations } from './operations.ts';
+import { Operations, type OperationsOptions } from './operations.ts';
 import type { NodesPort } from './ports.ts';
 import { drillMark } from './scratch-mark.ts';
 import { isolatedNetworks, requireIsolated } from './scratch-network.ts';
@@ -26,6 +26,9 @@ let node: FakeNode;
 let scratchGuests: Map<number, LxcConfig>;
 /** How many looks at all nodes find none of them. */
 let silentLooks: number;
+/** Of guests that no node shows. */
+let takenVmids: Set<number>;
+let options: OperationsOptions;
 let operations: Operations;
 
 beforeEach(async () => {
@@ -37,8 +40,10 @@ beforeEach(async () => {
   await store.backups.create(backup, 'local');
   scratchGuests = new Map();
   silentLooks = 0;
+  takenVmids = new Set();
   node = new FakeNode(clock, []);
   node.guestConfig = async (vmid?: number) => scratchGuests.get(vmid ?? 0) ?? configOf({});
+  node.isFree = async (vmid?: number) => !takenVmids.has(vmid ?? 0);
   node.startRestore = async ({ vmid, overrides }) => {
     scratchGuests.set(vmid, configOf(overrides ?? {}));
     return node.begin();
@@ -68,7 +73,7 @@ beforeEach(async () => {
     readyDeadlineMs: 60_000,
   };
   const ports = { agents: new FakeAgents(new FakeQuiesce(clock, []), clock), nodes, clock, limits };
-  operations = new Operations({
+  options = {
     store,
     events: new EventLog({ events: store.events, clock, log: silentLogger }),
     clock,
@@ -80,7 +85,8 @@ beforeEach(async () => {
       policy: { vmids: { from: 900, to: 909 }, network: { policy: 'link-down' }, settleMs: 1_000 },
       forgetGuest: async () => undefined,
     },
-  });
+  };
+  operations = new Operations(options);
   undo.defer(() => operations[Symbol.asyncDispose]());
 });
 afterEach(() => undo[Symbol.asyncDispose]());
@@ -121,6 +127,70 @@ describe('a drill', () => {
     expect(namesOf(operation)).toContain('removed');
     expect([...scratchGuests.keys()]).toEqual([]);
   });
+
+  it('passes over a VMID whose guest no node shows, and says where to look when none is left', async () => {
+    node.running = true;
+    takenVmids = new Set([900, 901]);
+    const { id } = await operations.drill(backup, signal);
+    expect(await ended(id)).toMatchObject({ state: 'succeeded' });
+    expect(await store.drills.ofOperation(id)).toMatchObject({ scratchVmid: 902 });
+    takenVmids = new Set(Array.from({ length: 10 }, (_, index) => 900 + index));
+    await expect(operations.drill(backup, signal)).rejects.toMatchObject({
+      code: 'conflict',
+      hint: expect.stringContaining('pct config 900'),
+    });
+  });
+
+  it('whose VMID was taken meanwhile has shown nothing of the backup', async () => {
+    node.startRestore = async ({ vmid }) => {
+      takenVmids.add(vmid);
+      throw new ServerError(`POST /nodes/pve1/lxc: CT ${vmid} already exists on node 'pve1'`, 500);
+    };
+    const { id } = await operations.drill(backup, signal);
+    expect(await ended(id)).toMatchObject({
+      state: 'failed',
+      error: { code: 'conflict', retryable: true, hint: expect.stringContaining('pct config 900') },
+    });
+    expect(await store.drills.ofOperation(id)).toMatchObject({ outcome: 'interrupted' });
+    expect(await store.drills.newestOfGuest(101)).toBeUndefined();
+  });
+});
+
+describe('a drill in a pool', () => {
+  beforeEach(() => {
+    const drill = options.drill;
+    if (drill?.policy === undefined) throw new Error('no policy');
+    operations = new Operations({
+      ...options,
+      drill: { ...drill, policy: { ...drill.policy, pool: 'scratch' } },
+    });
+    undo.defer(() => operations[Symbol.asyncDispose]());
+    node.running = true;
+  });
+
+  it.each([
+    ['may not be tagged', new ForbiddenError('Permission check failed (/vms/900, VM.Config.Options)')],
+    ['cannot be tagged now', new UnreachableError('connect ECONNREFUSED')],
+  ])('proves the backup though its guest %s', async (_, error) => {
+    node.tagGuest = async () => Promise.reject(error);
+    const { id } = await operations.drill(backup, signal);
+    const operation = await ended(id);
+    expect(operation).toMatchObject({ state: 'succeeded' });
+    expect(operation?.steps).toContainEqual(
+      expect.objectContaining({ name: 'not-tagged', message: error.message }),
+    );
+    expect(await store.drills.ofOperation(id)).toMatchObject({ outcome: 'started' });
+  });
+
+  it('tags no guest that does not bear its mark', async () => {
+    node.startRestore = async ({ vmid }) => {
+      scratchGuests.set(vmid, configOf({ description: 'somebody else made it' }));
+      return node.begin();
+    };
+    const { id } = await operations.drill(backup, signal);
+    expect(await ended(id)).toMatchObject({ state: 'failed' });
+    expect(node.journal).toEqual([]);
+  });
 });
 
 describe('a drill of a controller that is gone', () => {
@@ -142,6 +212,17 @@ describe('a drill of a controller that is gone', () => {
     expect(operation).toMatchObject({ state: 'failed', error: { retryable: true } });
     expect(namesOf(operation)).toEqual(['resumed', 'not-followed', 'removed']);
     expect([...scratchGuests.keys()]).toEqual([]);
+    expect(await store.drills.ofOperation('op')).toMatchObject({ outcome: 'interrupted' });
+  });
+
+  it('is not said to have left nothing where its restore has left a guest that no node shows', async () => {
+    scratchGuests.clear();
+    takenVmids.add(900);
+    await operations.resume(resumeHook);
+    expect(await ended('op')).toMatchObject({
+      state: 'failed',
+      error: { code: 'restore-failed', hint: expect.stringContaining('pct config 900') },
+    });
     expect(await store.drills.ofOperation('op')).toMatchObject({ outcome: 'interrupted' });
   });
 

@@ -78,12 +78,15 @@ export async function planDrill(
   await requireSpace(backup, deps, policy, signal);
   requireAddress(policy, isBusy);
   const { from, to } = policy.vmids;
+  const unseen: number[] = [];
   for (let scratch = from; scratch <= to; scratch += 1) {
-    if (scratch === backup.vmid || isBusy(scratch)) continue;
-    if (!(await nodes.exists(scratch, signal))) return { backup, scratch };
+    if (scratch === backup.vmid || isBusy(scratch) || (await nodes.exists(scratch, signal))) continue;
+    if (await node.isFree(scratch, signal)) return { backup, scratch };
+    unseen.push(scratch);
   }
+  const look = unseen.length === 0 ? '' : ` ${unseenGuest(unseen.join(', '))}: pct config ${unseen[0]}.`;
   throw new Failure('conflict', `none of the VMIDs ${from} to ${to} is free for a scratch guest`, {
-    hint: 'Wait for the drills that run; or reserve more: `drill.vmids` in the controller’s configuration.',
+    hint: `Wait for the drills that run; or reserve more: \`drill.vmids\` in the controller’s configuration.${look}`,
     retryable: true,
   });
 }
@@ -131,12 +134,15 @@ export async function runDrill(
   } catch (error) {
     signal.throwIfAborted();
     failure = error;
-    result = { outcome: 'failed', readyAfterMs: null, message: describeError(error) };
+    // That somebody else has taken the VMID since it was planned is no word about the backup.
+    const outcome = isTaken(error, scratch) ? 'interrupted' : 'failed';
+    result = { outcome, readyAfterMs: null, message: describeError(error) };
   }
   recorder.step(result.outcome ?? 'failed', result.message);
   await deps.orders.close(orderId);
   const left = await removeScratch(bench, deps);
   await drills.finish(operationId, { ...result, finishedAt: clock.now() });
+  if (failure !== undefined && result.outcome === 'interrupted') throw takenVmid(scratch, failure, left);
   if (failure !== undefined) throw failedDrill(backup, failure, left);
   if (left !== undefined) {
     throw new Failure('restore-failed', `${result.message}; but its scratch guest could not be removed`, {
@@ -213,9 +219,9 @@ async function rehearseRestore(bench: RestoreBench, backup: Backup, policy: Dril
   const { task, archived } = await askForCopy(bench, { backup, to: scratch, storage }, besides);
   await awaitCopy(bench, task, backup.volid);
   recorder.step('restored', `scratch guest ${scratch} exists`);
-  if (pool !== undefined) await node.tagGuest(scratch, tags, signal);
   await compareConfig(bench, archived);
   requireIsolated(scratch, await requireOwn(bench), network);
+  if (pool !== undefined) await tagScratch(bench, tags);
   recorder.step('isolated', `scratch guest ${scratch} reaches nothing else: ${describe(network)}`);
   const startedMs = clock.monotonicMs();
   await askToStart(bench);
@@ -226,6 +232,16 @@ async function rehearseRestore(bench: RestoreBench, backup: Backup, policy: Dril
   const readyAfterMs = Math.round(clock.monotonicMs() - startedMs);
   const seconds = (readyAfterMs / 1_000).toFixed(1);
   return { outcome: 'proven', readyAfterMs, message: `restorable, ready after ${seconds} s` };
+}
+
+/** The tag tells people what the guest is, and decides nothing: one that cannot be set says nothing of the backup. */
+async function tagScratch({ node, to, recorder, signal }: RestoreBench, tags: string): Promise<void> {
+  try {
+    await node.tagGuest(to, tags, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    recorder.step('not-tagged', describeError(error));
+  }
 }
 
 /** With its link down a guest can tell nobody how it is: that it keeps running is all there is to see. */
@@ -303,6 +319,11 @@ function isOutage(error: unknown): boolean {
 async function destroyOwn(bench: RestoreBench, deps: DrillDeps, byHand: string): Promise<string | undefined> {
   const { node, to: vmid, recorder, signal } = bench;
   if (!(await deps.nodes.exists(vmid, signal))) {
+    // In a pool a guest is only when its restore has ended.
+    if (!(await node.isFree(vmid, signal))) {
+      recorder.step('not-removed', unseenGuest(vmid));
+      return `${unseenGuest(vmid)}. ${byHand}`;
+    }
     await deps.forgetGuest(vmid);
     return undefined;
   }
@@ -321,6 +342,21 @@ async function destroyOwn(bench: RestoreBench, deps: DrillDeps, byHand: string):
   await deps.forgetGuest(vmid);
   recorder.step('removed', `scratch guest ${vmid} is destroyed`);
   return undefined;
+}
+
+function unseenGuest(vmids: number | string): string {
+  return `There is a guest ${vmids} that no token sees, as a restore leaves it that was killed`;
+}
+
+/** As the node says it, of whatever has the VMID. */
+function isTaken(error: unknown, vmid: number): boolean {
+  return new RegExp(String.raw`\b(CT|VM) ${vmid} already exists`).test(describeError(error));
+}
+
+function takenVmid(scratch: number, cause: unknown, left: string | undefined): Failure {
+  const hint = left ?? 'It says nothing about the backup. Ask for the drill again.';
+  const message = `the VMID ${scratch} of the scratch guest was taken before it was made`;
+  return new Failure('conflict', message, { hint, retryable: true, cause });
 }
 
 function failedDrill({ volid }: Backup, error: unknown, left: string | undefined): Failure {

@@ -9,6 +9,7 @@ import { isNewer, type Position } from '../store/position.ts';
 import { type BackupDeps, runBackup } from './backup-job.ts';
 import { cancellation } from './cancellation.ts';
 import { abandonDrill, type DrillDeps, planDrill, requireAddress, runDrill } from './drill-job.ts';
+import { giveUp, giveUpUnreadable, neverAsked } from './give-up.ts';
 import { newOperation, OperationRecord, type Start } from './operation-record.ts';
 import { requireAgent, runRehearsal } from './rehearsal-job.ts';
 import { checkReplacement, isInPlace, type ReplaceRequest, runReplacement } from './replace-job.ts';
@@ -96,27 +97,18 @@ export class Operations implements AsyncDisposable {
    */
   async resume(resumeHook: ResumeHook): Promise<void> {
     const { store } = this.#options;
-    const abandoned = await store.drills.abandoned();
+    await giveUpUnreadable(this.#options);
+    const goesOn = new Set<string>(); // what is left of a drill is its own to clean up, then
     for (const operation of await store.operations.running()) {
-      const requests = await store.nodeRequests.of(operation.id);
-      const order = await store.restoreOrders.ofOperation(operation.id);
-      // What somebody else has begun at a node only its own owner may stop there.
-      const isOwnBackup = operation.kind === 'backup' && requests.at(-1)?.what === 'backup';
-      const shown: Operation = isOwnBackup ? { ...operation, cancellable: true } : operation;
-      const record = new OperationRecord({ ...this.#options, operation: shown, requests: requests.length });
-      const work = resumedWork({ operation, order, requests }, this.#hands, resumeHook);
-      const drill = await store.drills.ofOperation(operation.id);
-      const key = drill?.scratchVmid ?? order?.targetVmid ?? operation.vmid;
-      this.#remember(record);
-      if (key === operation.vmid) this.#resumed.add(key);
-      record.step('resumed', 'the controller restarted, and goes on from what it had written down');
-      const running = this.#runner.run(key, async (signal) => {
-        await this.#conclude(record, work, signal);
-        this.#resumed.delete(key);
-      });
-      running.catch(() => undefined); // stopped before its turn came: the next start goes on with it
+      try {
+        await this.#goOn(operation, resumeHook);
+        goesOn.add(operation.id);
+      } catch (error) {
+        await giveUp(operation, error, this.#options);
+      }
     }
-    for (const drill of abandoned) await this.#cleanUp(drill);
+    const left = (await store.drills.abandoned()).filter(({ operationId }) => !goesOn.has(operationId));
+    for (const drill of left) this.#cleanUp(drill);
   }
 
   /**
@@ -266,16 +258,37 @@ export class Operations implements AsyncDisposable {
     );
   }
 
+  async #goOn(operation: Operation, resumeHook: ResumeHook): Promise<void> {
+    const { store } = this.#options;
+    const requests = await store.nodeRequests.of(operation.id);
+    const order = await store.restoreOrders.ofOperation(operation.id);
+    // What somebody else has begun at a node only its own owner may stop there.
+    const isOwnBackup = operation.kind === 'backup' && requests.at(-1)?.what === 'backup';
+    const shown: Operation = isOwnBackup ? { ...operation, cancellable: true } : operation;
+    const record = new OperationRecord({ ...this.#options, operation: shown, requests: requests.length });
+    const work = resumedWork({ operation, order, requests }, this.#hands, resumeHook);
+    const drill = await store.drills.ofOperation(operation.id);
+    const key = drill?.scratchVmid ?? order?.targetVmid ?? operation.vmid;
+    this.#remember(record);
+    if (key === operation.vmid) this.#resumed.add(key);
+    record.step('resumed', 'the controller restarted, and goes on from what it had written down');
+    const running = this.#runner.run(key, async (signal) => {
+      await this.#conclude(record, work, signal);
+      this.#resumed.delete(key);
+    });
+    running.catch(() => undefined); // stopped before its turn came: the next start goes on with it
+  }
+
   /** Of a drill whose operation has ended; that stays as it ended, with the steps that come. */
-  async #cleanUp(drill: StoredDrill): Promise<void> {
+  #cleanUp(drill: StoredDrill): void {
     const { store, log } = this.#options;
     const { operationId, scratchVmid } = drill;
-    const operation = await store.operations.get(operationId);
-    if (operation === undefined) return;
-    const requests = await store.nodeRequests.of(operationId);
-    const order = await store.restoreOrders.ofOperation(operationId);
-    const record = new OperationRecord({ ...this.#options, operation, requests: requests.length });
     const cleaning = this.#runner.run(scratchVmid, async (signal) => {
+      const operation = await store.operations.outline(operationId);
+      if (operation === undefined) return;
+      const requests = await store.nodeRequests.of(operationId);
+      const order = await store.restoreOrders.ofOperation(operationId);
+      const record = new OperationRecord({ ...this.#options, operation, requests: requests.length });
       if (order !== undefined) await store.restoreOrders.close(order.id);
       await abandonDrill(drill, requests, this.#drillDeps, record, signal);
     });
@@ -382,15 +395,4 @@ export class Operations implements AsyncDisposable {
       if (view.state !== 'running') this.#records.delete(id);
     }
   }
-}
-
-function neverAsked(cause: unknown): Failure {
-  return new Failure(
-    'not-started',
-    'the controller was stopped before it had asked Proxmox VE for anything',
-    {
-      retryable: true,
-      cause,
-    },
-  );
 }

@@ -137,6 +137,8 @@ export interface NodePort {
   guestConfig(vmid: number, signal: AbortSignal): Promise<LxcConfig>;
   /** In place of the tags that it has. */
   tagGuest(vmid: number, tags: string, signal: AbortSignal): Promise<void>;
+  /** Whether no guest has it, be it one that no token sees. */
+  isFree(vmid: number, signal: AbortSignal): Promise<boolean>;
   /** Of the guest whose backup it is, as it was then. */
   archivedConfig(volid: string, signal: AbortSignal): Promise<LxcConfig>;
   availableBytes(storage: string, signal: AbortSignal): Promise<number>;

@@ -23,6 +23,7 @@ type GuestActions = Pick<
   | 'destroyGuest'
   | 'guestConfig'
   | 'tagGuest'
+  | 'isFree'
   | 'archivedConfig'
   | 'availableBytes'
   | 'snapshots'
@@ -73,6 +74,7 @@ export function guestActions({ node, vmid, guest, self, operator, reader, task }
     },
     guestConfig: (subject, signal) => lookAt(subject).lxc.config(at(subject), { signal }),
     tagGuest: (subject, tags, signal) => operator().api.lxc.setConfig(at(subject), { tags }, { signal }),
+    isFree: (subject, signal) => operator().api.cluster.isFree(subject, { signal }),
     async archivedConfig(volid, signal) {
       return parseArchivedConfig(await reader().vzdump.extractConfig(node, volid, { signal }));
     },

@@ -1,5 +1,6 @@
 import type { Clock, Logger } from '@tacet/runtime';
 import { isDeepStrictEqual } from 'node:util';
+import type { DrillPolicy } from '../jobs/drill-job.ts';
 import { isScratch } from '../jobs/scratch-mark.ts';
 import type { NodeGuests } from '../nodes/list-guests.ts';
 import type { KnownGuest, KnownGuests } from '../store/known-guests.ts';
@@ -9,6 +10,8 @@ export interface GuestDirectoryOptions {
   readonly store: Pick<KnownGuests, 'list' | 'replace'>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Of drills: in a pool a scratch guest bears its original's tags at first. */
+  readonly scratch?: DrillPolicy['vmids'] | undefined;
 }
 
 /**
@@ -38,7 +41,7 @@ export class GuestDirectory {
 
   /** Asks the nodes, unless that was done within `maxAgeMs`. A node that does not answer fails nothing. */
   async look(maxAgeMs: number, signal: AbortSignal): Promise<readonly KnownGuest[]> {
-    const { list, store, clock, log } = this.#options;
+    const { list, store, clock, log, scratch } = this.#options;
     const nowMs = clock.monotonicMs();
     if (nowMs - this.#lookedMs <= maxAgeMs) return this.guests;
     const shown = await list(signal);
@@ -50,7 +53,7 @@ export class GuestDirectory {
         why: incompleteBecause,
       });
     }
-    const known = merge(shown, this.#known);
+    const known = merge(shown, this.#known, scratch);
     if (isDeepStrictEqual(known, this.#known)) return this.guests;
     this.#take(known);
     try {
@@ -72,12 +75,15 @@ export class GuestDirectory {
 function merge(
   shown: readonly NodeGuests[],
   before: ReadonlyMap<string, readonly KnownGuest[]>,
+  scratch: DrillPolicy['vmids'] | undefined,
 ): Map<string, KnownGuest[]> {
   const known = new Map<string, KnownGuest[]>(shown.map(({ through }) => [through, []]));
   const taken = new Set<number>();
+  const isReserved = ({ vmid }: KnownGuest): boolean =>
+    scratch !== undefined && vmid >= scratch.from && vmid <= scratch.to;
   const take = (through: string, guest: KnownGuest): void => {
     // What a drill makes and destroys is nobody's to back up, whatever a schedule selects.
-    if (taken.has(guest.vmid) || isScratch(guest)) return;
+    if (taken.has(guest.vmid) || isScratch(guest) || isReserved(guest)) return;
     taken.add(guest.vmid);
     known.get(through)?.push(guest);
   };

@@ -8,9 +8,10 @@ import {
   selectGuests,
   whyIncluded,
 } from '@tacet/core';
-import type { SchedulePreview } from '@tacet/protocol';
+import type { Backup, SchedulePreview } from '@tacet/protocol';
 import type { AgentPort } from '../jobs/ports.ts';
 import type { KnownGuest } from '../store/known-guests.ts';
+import { UnreadableRow } from '../store/readable-rows.ts';
 import type { Store } from '../store/open-store.ts';
 
 interface Preview {
@@ -57,10 +58,10 @@ export async function previewDrills(options: DrillPreview): Promise<SchedulePrev
   const drilled: SchedulePreview['guests'] = [];
   let places = 0;
   for (const guest of drillOrder(selected, records)) {
-    const backup = await store.backups.newestToRestore(guest.vmid);
+    const backup = await newestBackup(guest.vmid, store);
     const last = await store.drills.newestOfGuest(guest.vmid);
     const turn = Math.floor(places / (schedule.perRun ?? 1));
-    if (backup !== undefined) places += 1;
+    if (records.get(guest.vmid)?.hasBackup === true) places += 1;
     drilled.push({
       vmid: guest.vmid,
       name: guest.name ?? null,
@@ -77,6 +78,16 @@ export async function previewDrills(options: DrillPreview): Promise<SchedulePrev
     });
   }
   return { action: 'drill', when: inWords(compiled), events, guests: drilled, unmatched };
+}
+
+/** One that cannot be read is told in the log; the turn of its guest comes, and its run says why there is no drill. */
+async function newestBackup(vmid: number, { backups }: DrillPreview['store']): Promise<Backup | undefined> {
+  try {
+    return await backups.newestToRestore(vmid);
+  } catch (error) {
+    if (error instanceof UnreadableRow) return undefined;
+    throw error;
+  }
 }
 
 export function inWords({ event, schedule }: CompiledSchedule): string {

@@ -11,6 +11,7 @@ import type {
 import type { Clock, Logger } from '@tacet/runtime';
 import type { EventLog } from '../event-log.ts';
 import { Failure } from '../failure.ts';
+import type { DrillPolicy } from '../jobs/drill-job.ts';
 import type { Operations } from '../jobs/operations.ts';
 import type { AgentPort } from '../jobs/ports.ts';
 import type { Nodes } from '../nodes/nodes.ts';
@@ -40,6 +41,8 @@ export interface ScheduleDeskOptions {
   readonly events: EventLog;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Reserved for the scratch guests of drills, which no schedule selects. */
+  readonly scratch?: DrillPolicy['vmids'] | undefined;
 }
 
 /** How old the list of guests may be for somebody who asks. */
@@ -81,11 +84,11 @@ export class ScheduleDesk implements AsyncDisposable {
 
   /** To be called when the operations that were under way have been resumed. */
   static async open(options: ScheduleDeskOptions): Promise<ScheduleDesk> {
-    const { store, nodes, clock, log, events } = options;
+    const { store, nodes, clock, log, events, scratch } = options;
     const book = await ScheduleBook.open({ store: store.schedules, clock, log });
     const ledger = await RunLedger.open(store.scheduleRuns, log);
     const list = nodes.guests.bind(nodes);
-    const directory = await GuestDirectory.open({ list, store: store.knownGuests, clock, log });
+    const directory = await GuestDirectory.open({ list, store: store.knownGuests, clock, log, scratch });
     const placements = new Placements({ directory, requests: store.nodeRequests, nodes, log });
     const news = new ScheduleNews(events);
     const scheduler = await Scheduler.open({

@@ -146,10 +146,15 @@ describe('a schedule that drills', () => {
   });
 
   it('selects no scratch guest', async () => {
-    bench.guests.push(guestOn('pve1', 900, { tags: ['tacet-drill'] }));
+    // In a pool it bears its original's tags at first.
+    bench.guests.push(guestOn('pve1', 900, { tags: ['prod'] }));
+    bench.guests.push(guestOn('pve1', 301, { tags: ['tacet-drill'] }));
     await bench.put({ ...drills, perRun: 10 });
-    const { guests } = await bench.desk.preview('drills', 1, signal);
-    expect(guests.map(({ vmid }) => vmid)).toEqual([101, 102, 201]);
+    await bench.put();
+    for (const name of ['drills', 'nightly']) {
+      const { guests } = await bench.desk.preview(name, 1, signal);
+      expect(guests.map(({ vmid }) => vmid)).toEqual([101, 102, 201]);
+    }
   });
 
   it('previews whom it would drill, when, and what is known of each', async () => {

@@ -4,6 +4,7 @@ import type { Backup, ScheduleRun } from '@tacet/protocol';
 import { UnreachableError } from '@tacet/proxmox';
 import { type Clock, describeError, type Logger, TacetError } from '@tacet/runtime';
 import type { Operations } from '../jobs/operations.ts';
+import { UnreadableRow } from '../store/readable-rows.ts';
 import type { DrillSources } from './drill-records.ts';
 import type { GuestDirectory } from './guest-directory.ts';
 import type { Placements } from './placements.ts';
@@ -67,7 +68,14 @@ export class ScheduledDrills {
     const candidates: Candidate[] = [];
     for (const run of queued) {
       if ((this.#refusals.get(run.id)?.nextMs ?? 0) > clock.monotonicMs()) continue;
-      const backup = await drills.backups.newestToRestore(run.vmid);
+      let backup: Backup | undefined;
+      try {
+        backup = await drills.backups.newestToRestore(run.vmid);
+      } catch (error) {
+        if (!(error instanceof UnreadableRow)) throw error;
+        await this.#leaveOut(run, error.message); // that was its turn: the others have theirs
+        continue;
+      }
       const { schedule, dueAt, cause } = run;
       candidates.push({ ...this.#placeOf(run.vmid, backup), schedule, dueAt, cause, of: run, backup });
     }

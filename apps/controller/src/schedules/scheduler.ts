@@ -13,6 +13,7 @@ import type { BackupOptions, Drill, Operation, Schedule, ScheduleRun } from '@ta
 import { type Clock, deferred, type Logger, orAborted, TacetError } from '@tacet/runtime';
 import type { Operations } from '../jobs/operations.ts';
 import type { AgentPort } from '../jobs/ports.ts';
+import { UnreadableRow } from '../store/readable-rows.ts';
 import { drillRecords, type DrillSources } from './drill-records.ts';
 import type { GuestDirectory } from './guest-directory.ts';
 import type { Placements } from './placements.ts';
@@ -20,7 +21,7 @@ import type { RunLedger } from './run-ledger.ts';
 import type { ScheduleBook } from './schedule-book.ts';
 import type { ScheduleNews } from './schedule-news.ts';
 import { ScheduledDrills } from './scheduled-drills.ts';
-import { dueRun, missed, missedRun, requeued, settled } from './settle-run.ts';
+import { dueRun, missed, missedRun, requeued, settled, unknown } from './settle-run.ts';
 import type { Waiting } from './waiting.ts';
 
 export interface SchedulerOptions {
@@ -78,14 +79,24 @@ export class Scheduler {
 
   /** Finds out what has become of the runs that a controller before this one had begun. */
   static async open(options: SchedulerOptions): Promise<Scheduler> {
-    const { ledger, operations } = options;
+    const { ledger, operations, clock, log } = options;
     const scheduler = new Scheduler(options);
     for (const run of ledger.started) {
-      const operation = await operations.get(run.operationId ?? '');
-      if (operation === undefined) {
-        await ledger.set(requeued(run, 'the controller was stopped before it had begun'));
-      } else if (operation.state !== 'running')
-        await ledger.set(settled(run, operation, await scheduler.#shownBy(operation)));
+      try {
+        const operation = await operations.get(run.operationId ?? '');
+        if (operation === undefined) {
+          await ledger.set(requeued(run, 'the controller was stopped before it had begun'));
+        } else if (operation.state !== 'running')
+          await ledger.set(settled(run, operation, await scheduler.#shownBy(operation)));
+      } catch (error) {
+        if (!(error instanceof UnreadableRow)) throw error;
+        log.error('what has become of a run cannot be read', {
+          schedule: run.schedule,
+          vmid: run.vmid,
+          error,
+        });
+        await ledger.set(unknown(run, error, clock.now()));
+      }
     }
     await scheduler.#giveUpWhatIsTooLate();
     return scheduler;

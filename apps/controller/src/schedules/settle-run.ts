@@ -59,6 +59,11 @@ export function settled(run: ScheduleRun, operation: Operation, drill?: Drill): 
   };
 }
 
+/** Whatever has become of it, it is not known to be good: nobody can read that. */
+export function unknown(run: ScheduleRun, error: Error, now: number): ScheduleRun {
+  return { ...run, state: 'failed', message: error.message, endedAt: now };
+}
+
 export function requeued(run: ScheduleRun, message: string): ScheduleRun {
   return { ...run, state: 'queued', message, operationId: null };
 }

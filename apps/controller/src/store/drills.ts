@@ -1,6 +1,6 @@
 import { type Drill, drillSchema } from '@tacet/protocol';
 import type { Kysely } from 'kysely';
-import { type OnUnreadable, readableRows } from './readable-rows.ts';
+import { type OnUnreadable, readableRows, readRow } from './readable-rows.ts';
 import type { DrillRow, Tables } from './schema.ts';
 
 /** A drill with what its scratch guest is known by. */
@@ -55,16 +55,20 @@ export class Drills {
       .execute();
   }
 
+  /** @throws Failure `internal` where it cannot be read */
   async ofOperation(operationId: string): Promise<StoredDrill | undefined> {
     const row = await this.#db
       .selectFrom('drills')
       .selectAll()
       .where('operation_id', '=', operationId)
       .executeTakeFirst();
-    return row && toDrill(row);
+    return row && readRow(row, nameOf, toDrill, this.#onUnreadable);
   }
 
-  /** Those whose operation has ended without them, oldest first. */
+  /**
+   * Those whose operation has ended without them, oldest first: also one that cannot be read as a whole, for what it has
+   * made must go. What came of them is nothing.
+   */
   async abandoned(): Promise<StoredDrill[]> {
     const rows = await this.#db
       .selectFrom('drills')
@@ -74,7 +78,18 @@ export class Drills {
       .where('operations.state', '!=', 'running')
       .orderBy('drills.started_at')
       .execute();
-    return readableRows(rows, nameOf, toDrill, this.#onUnreadable);
+    return rows.map((row) => ({
+      operationId: row.operation_id,
+      backupId: row.backup_id,
+      vmid: row.vmid,
+      node: row.node,
+      scratchVmid: row.scratch_vmid,
+      startedAt: row.started_at,
+      finishedAt: null,
+      outcome: null,
+      readyAfterMs: null,
+      message: '',
+    }));
   }
 
   /** When the newest drill that has shown something of a guest ended, by its VMID. */
@@ -88,17 +103,17 @@ export class Drills {
     return new Map(rows.map(({ vmid, at }) => [vmid, at ?? 0]));
   }
 
-  /** The newest of a guest that has shown something. */
+  /** The newest of a guest that has shown something; undefined where that cannot be read. */
   async newestOfGuest(vmid: number): Promise<Drill | undefined> {
-    const row = await this.#db
+    const rows = await this.#db
       .selectFrom('drills')
       .selectAll()
       .where('vmid', '=', vmid)
       .where('outcome', 'in', [...TELLING])
       .orderBy('finished_at', 'desc')
       .limit(1)
-      .executeTakeFirst();
-    return row && toDrill(row);
+      .execute();
+    return readableRows(rows, nameOf, toDrill, this.#onUnreadable)[0];
   }
 
   /** Of each of these backups the newest drill that has shown something, by the backup's id. */

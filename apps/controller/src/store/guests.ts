@@ -89,13 +89,18 @@ export class Guests {
 
   /** Whether one bears that VMID by right, also where no more of it can be read. */
   async isEnrolled(vmid: number): Promise<boolean> {
+    return (await this.idOfEnrolled(vmid)) !== undefined;
+  }
+
+  /** Of the one that bears that VMID by right, also where no more of it can be read. */
+  async idOfEnrolled(vmid: number): Promise<string | undefined> {
     const row = await this.#db
       .selectFrom('guests')
       .select('id')
       .where('vmid', '=', vmid)
       .where('identity', '=', 'enrolled')
       .executeTakeFirst();
-    return row !== undefined;
+    return row?.id;
   }
 
   /** The one that bears that VMID by right; where there is none, the first copy that says it does. */

@@ -2,6 +2,7 @@ import type { BackupObservation } from '@tacet/core';
 import { epochMsSchema, requestSchemas } from '@tacet/protocol';
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
+import type { OnUnreadable } from './readable-rows.ts';
 import type { NodeRequestRow, Tables } from './schema.ts';
 
 /** A task that a node is asked for, written down before it is: `hook` is one that somebody else has asked for. */
@@ -46,9 +47,11 @@ const seenSchema = z.object({
 /** By operation, in the order in which they were asked. */
 export class NodeRequests {
   readonly #db: Kysely<Tables>;
+  readonly #onUnreadable: OnUnreadable;
 
-  constructor(db: Kysely<Tables>) {
+  constructor(db: Kysely<Tables>, onUnreadable: OnUnreadable) {
     this.#db = db;
+    this.#onUnreadable = onUnreadable;
   }
 
   async create(operationId: string, position: number, request: NewNodeRequest): Promise<void> {
@@ -85,6 +88,7 @@ export class NodeRequests {
       .execute();
   }
 
+  /** What of one cannot be read was not listed, and not seen: that may cost a verdict, but not the request. */
   async of(operationId: string): Promise<NodeRequest[]> {
     const rows = await this.#db
       .selectFrom('node_requests')
@@ -99,16 +103,22 @@ export class NodeRequests {
       storage: row.storage,
       volid: row.volid,
       askedAt: row.asked_at,
-      known: row.known === null ? null : knownSchema.parse(JSON.parse(row.known)),
+      known: this.#read(row, 'known', knownSchema),
       upid: row.upid,
-      seen: readSeen(row.seen),
+      seen: this.#read(row, 'seen', seenSchema),
       wasRunning: row.was_running === null ? undefined : row.was_running === 1,
     }));
   }
-}
 
-/** What cannot be read, as from another version, was not seen: that may cost a verdict, but keeps no controller down. */
-function readSeen(text: string | null): NodeRequest['seen'] {
-  const parsed = seenSchema.nullable().safeParse(text === null ? null : JSON.parse(text));
-  return parsed.success ? parsed.data : null;
+  #read<Value>(row: NodeRequestRow, column: 'known' | 'seen', schema: z.ZodType<Value>): Value | null {
+    const text = row[column];
+    if (text === null) return null;
+    try {
+      return schema.parse(JSON.parse(text));
+    } catch (error) {
+      const request = `request ${row.position} (${row.what}) of the operation ${row.operation_id}`;
+      this.#onUnreadable(`what is \`${column}\` of ${request}`, error);
+      return null;
+    }
+  }
 }

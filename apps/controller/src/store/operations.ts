@@ -62,15 +62,38 @@ export class Operations {
       .execute();
   }
 
-  /** Those that a controller which is gone has left behind, oldest first; one that cannot be read nobody can go on with. */
+  /** Those that a controller which is gone has left behind and that can be read, oldest first. */
   async running(): Promise<Operation[]> {
-    const rows = await this.#db
-      .selectFrom('operations')
-      .selectAll()
-      .where('state', '=', 'running')
-      .orderBy('started_at')
+    return await this.#readable(await this.#runningRows());
+  }
+
+  /** The others that were left behind, whom nobody can go on with, as {@link outline} has them. */
+  async runningUnreadable(): Promise<Operation[]> {
+    const rows = await this.#runningRows();
+    const readable = new Set((await this.#readable(rows)).map(({ id }) => id));
+    const parts = await Promise.all(
+      rows.filter(({ id }) => !readable.has(id)).map((row) => this.#parts(row)),
+    );
+    return parts.map(toOutline);
+  }
+
+  /** Never fails over what is in it: as its row and its steps say, unchecked, without backup, snapshot and error. */
+  async outline(id: string): Promise<Operation | undefined> {
+    const row = await this.#db.selectFrom('operations').selectAll().where('id', '=', id).executeTakeFirst();
+    return row && toOutline(await this.#parts(row));
+  }
+
+  /** Ends one that nobody goes on with. What its row says already stays, be it readable or not. */
+  async giveUp(id: string, at: number, error: WireError): Promise<void> {
+    await this.#db
+      .updateTable('operations')
+      .set((row) => ({
+        state: 'failed',
+        finished_at: row.fn.coalesce('finished_at', row.val(at)),
+        error: row.fn.coalesce('error', row.val(JSON.stringify(error))),
+      }))
+      .where('id', '=', id)
       .execute();
-    return await this.#readable(rows);
   }
 
   /** @throws Failure `internal` where it cannot be read */
@@ -140,6 +163,15 @@ export class Operations {
     return row?.wanted_backup_id ?? undefined;
   }
 
+  async #runningRows(): Promise<OperationRow[]> {
+    return await this.#db
+      .selectFrom('operations')
+      .selectAll()
+      .where('state', '=', 'running')
+      .orderBy('started_at')
+      .execute();
+  }
+
   async #readable(rows: readonly OperationRow[]): Promise<Operation[]> {
     const all = await Promise.all(rows.map((row) => this.#parts(row)));
     return readableRows(all, nameOf, toOperation, this.#onUnreadable);
@@ -192,4 +224,19 @@ function toOperation({ row, steps, backup, snapshot }: Parts): Operation {
     restoredTo: row.restored_to,
     error: row.error === null ? null : JSON.parse(row.error),
   });
+}
+
+function toOutline({ row, steps }: Parts): Operation {
+  return {
+    id: row.id,
+    kind: row.kind,
+    vmid: row.vmid,
+    state: row.state,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    steps: [...steps],
+    backup: null,
+    restoredTo: row.restored_to,
+    error: null,
+  };
 }

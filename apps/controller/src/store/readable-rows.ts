@@ -3,6 +3,9 @@ import { Failure } from '../failure.ts';
 /** Told which row cannot be read, as from another version, and why. The row stays where it is. */
 export type OnUnreadable = (row: string, error: unknown) => void;
 
+/** Of a row that was asked for; whoever can do without it tells it from a store that cannot be read at all. */
+export class UnreadableRow extends Failure {}
+
 /** What could be read of some rows. What could not goes to `onUnreadable`. */
 export function readableRows<Row, Entry>(
   rows: readonly Row[],
@@ -58,7 +61,7 @@ export function readRow<Row, Entry>(
 
 /** For who can do nothing without it. @throws Failure `internal` */
 export function refuseUnreadable(row: string, cause: unknown): never {
-  throw new Failure('internal', `the store has ${row}, which cannot be read`, {
+  throw new UnreadableRow('internal', `the store has ${row}, which cannot be read`, {
     hint: 'It is kept. If a newer controller has written it, start that again; if the store is damaged, bring back a copy of it: tacet-controller restore-store. A guest can also be enrolled anew: tacet enrol VMID',
     cause,
   });

@@ -1,5 +1,6 @@
 import { type ScheduleRun, scheduleRunSchema } from '@tacet/protocol';
 import type { Kysely } from 'kysely';
+import { type OnUnreadable, readableRows } from './readable-rows.ts';
 import type { ScheduleRunRow, Tables } from './schema.ts';
 
 /** Older ones that have ended go as new ones come. */
@@ -7,9 +8,11 @@ export const KEPT_RUNS = 20_000;
 
 export class ScheduleRuns {
   readonly #db: Kysely<Tables>;
+  readonly #onUnreadable: OnUnreadable;
 
-  constructor(db: Kysely<Tables>) {
+  constructor(db: Kysely<Tables>, onUnreadable: OnUnreadable) {
     this.#db = db;
+    this.#onUnreadable = onUnreadable;
   }
 
   /** All or nothing: what is decided up to a time, and the runs that were decided by then. */
@@ -48,7 +51,7 @@ export class ScheduleRuns {
       .where('state', 'in', ['queued', 'started'])
       .orderBy('sequence')
       .execute();
-    return rows.map(read);
+    return this.#readable(rows);
   }
 
   /** When guests last had a turn in a schedule that drills, and it came to nothing; by VMID. */
@@ -76,7 +79,7 @@ export class ScheduleRuns {
       .selectAll()
       .where('sequence', 'in', newest)
       .execute();
-    return rows.map(read);
+    return this.#readable(rows);
   }
 
   /** Newest first. */
@@ -89,8 +92,18 @@ export class ScheduleRuns {
       .orderBy('sequence', 'desc')
       .limit(limit)
       .execute();
-    return rows.map(read);
+    return this.#readable(rows);
   }
+
+  #readable(rows: readonly StoredRun[]): ScheduleRun[] {
+    return readableRows(rows, nameOf, read, this.#onUnreadable);
+  }
+}
+
+type StoredRun = Omit<ScheduleRunRow, 'sequence'>;
+
+function nameOf({ id, schedule, vmid }: StoredRun): string {
+  return `the run ${id} of guest ${vmid} in the schedule ${schedule}`;
 }
 
 async function write(db: Kysely<Tables>, runs: readonly ScheduleRun[]): Promise<void> {
@@ -121,7 +134,7 @@ async function write(db: Kysely<Tables>, runs: readonly ScheduleRun[]): Promise<
   }
 }
 
-function read(row: Omit<ScheduleRunRow, 'sequence'>): ScheduleRun {
+function read(row: StoredRun): ScheduleRun {
   return scheduleRunSchema.parse({
     id: row.id,
     schedule: row.schedule,

@@ -51,6 +51,7 @@ describe('a guest that cannot be read', () => {
     expect(told).toEqual(['guest 101 (g101)']);
     expect((await store.census.guests()).map(({ vmid }) => vmid)).toEqual([101, 102]);
     expect(await store.guests.isEnrolled(101)).toBe(true);
+    expect(await store.guests.idOfEnrolled(101)).toBe('g101');
   });
 
   it('is refused in clear words when it is asked for', async () => {
@@ -130,6 +131,18 @@ describe('other rows that cannot be read', () => {
     damage(`UPDATE operations SET error = '{' WHERE id = 'op1'`);
     expect((await store.operations.running()).map(({ id }) => id)).toEqual(['op2']);
     expect(told).toEqual(['the operation op1 (backup of guest 101)']);
+  });
+
+  it('of drills are refused when they are asked for, and left out of what a guest has shown', async () => {
+    await keepBackup('b1', 101, 1);
+    const drill = { operationId: 'op-b1', backupId: 'b1', vmid: 101, node: 'pve1', scratchVmid: 900 };
+    await store.drills.begin({ ...drill, startedAt: 2 });
+    const end = { outcome: 'proven', readyAfterMs: 1, message: '' } as const;
+    await store.drills.finish('op-b1', { ...end, finishedAt: 3 });
+    damage(`UPDATE drills SET ready_after_ms = -1`);
+    await expect(store.drills.ofOperation('op-b1')).rejects.toMatchObject({ code: 'internal' });
+    expect(await store.drills.newestOfGuest(101)).toBeUndefined();
+    expect(told).toEqual(['the drill op-b1 of backup b1', 'the drill op-b1 of backup b1']);
   });
 
   it('are refused where nobody is told of them', async () => {

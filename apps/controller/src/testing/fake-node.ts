@@ -142,6 +142,7 @@ export class FakeNode implements NodePort {
     this.journal.push(`tag ${vmid} ${tags}`);
   }
 
+  isFree = async (): Promise<boolean> => true;
   guestConfig = async (): Promise<LxcConfig> => this.restored;
   archivedConfig = async (): Promise<LxcConfig> => this.archived;
   availableBytes = async (): Promise<number> => this.available;

@@ -47,9 +47,13 @@ function rejected({ id, permissions }: TokenFacts, forWhat: string): Found[] {
   ];
 }
 
-/** Only what a restore makes may be destroyed by the token for restores. */
+/**
+ * Only what a restore makes may be destroyed by the token for restores, which was granted that on this very guest: what
+ * comes from above is a wide token's on every guest, and what comes from a pool does not propagate.
+ */
 function isCopyOf({ permissions }: TokenFacts, vmid: number): boolean {
-  return permissions.ok && holdsPrivilege(permissions.value, `/vms/${vmid}`, 'VM.Allocate');
+  if (!permissions.ok || holdsPrivilege(permissions.value, '/vms', 'VM.Allocate')) return false;
+  return permissions.value[`/vms/${vmid}`]?.['VM.Allocate'] === true;
 }
 
 /** Nobody is surprised that what he restored to have a look at is not backed up. */

@@ -87,9 +87,10 @@ export class DeskBench implements AsyncDisposable {
     this.store = store;
   }
 
-  static async open(at: string, guests: readonly KnownGuest[]): Promise<DeskBench> {
+  /** @param own a store to work on, which is closed with the bench; one in memory when undefined */
+  static async open(at: string, guests: readonly KnownGuest[], own?: Store): Promise<DeskBench> {
     const clock = new ManualClock(Date.parse(at));
-    const store = await openStore(':memory:');
+    const store = own ?? (await openStore(':memory:'));
     const bench = new DeskBench(clock, store);
     bench.guests = [...guests];
     await bench.start();
@@ -228,6 +229,7 @@ export class DeskBench implements AsyncDisposable {
       operations,
       clock,
       log: silentLogger,
+      scratch: { from: 900, to: 909 },
       events: new EventLog({ events: store.events, clock, log: silentLogger }),
       agents: { presence: (vmid) => (this.away.has(vmid) ? 'not-connected' : 'connected') },
       nodes: { byName: () => node, guests: () => this.#shown() },
