@@ -141,6 +141,16 @@ describe('a drill', () => {
     });
   });
 
+  it('goes on with a token that may not ask for guests it does not see', async () => {
+    node.running = true;
+    node.isFree = async () => {
+      throw new ForbiddenError('Permission check failed');
+    };
+    const { id } = await operations.drill(backup, signal);
+    expect(await ended(id)).toMatchObject({ state: 'succeeded' });
+    expect([...scratchGuests.keys()]).toEqual([]);
+  });
+
   it('whose VMID was taken meanwhile has shown nothing of the backup', async () => {
     node.startRestore = async ({ vmid }) => {
       takenVmids.add(vmid);

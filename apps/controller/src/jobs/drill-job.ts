@@ -1,11 +1,12 @@
 import type { Backup, Drill } from '@tacet/protocol';
-import { type LxcConfig, requireSuccess, UnreachableError } from '@tacet/proxmox';
+import { ForbiddenError, type LxcConfig, requireSuccess, UnreachableError } from '@tacet/proxmox';
 import { describeError, retry } from '@tacet/runtime';
 import { Failure } from '../failure.ts';
 import type { Drills, StoredDrill } from '../store/drills.ts';
 import type { NodeRequest } from '../store/node-requests.ts';
 import { askForTask } from './asked-task.ts';
 import { awaitReady } from './await-ready.ts';
+import type { NodePort } from './ports.ts';
 import type { Recorder } from './recorder.ts';
 import {
   askerOf,
@@ -81,7 +82,7 @@ export async function planDrill(
   const unseen: number[] = [];
   for (let scratch = from; scratch <= to; scratch += 1) {
     if (scratch === backup.vmid || isBusy(scratch) || (await nodes.exists(scratch, signal))) continue;
-    if (await node.isFree(scratch, signal)) return { backup, scratch };
+    if (!(await isUnseen(node, scratch, signal))) return { backup, scratch };
     unseen.push(scratch);
   }
   const look = unseen.length === 0 ? '' : ` ${unseenGuest(unseen.join(', '))}: pct config ${unseen[0]}.`;
@@ -320,7 +321,7 @@ async function destroyOwn(bench: RestoreBench, deps: DrillDeps, byHand: string):
   const { node, to: vmid, recorder, signal } = bench;
   if (!(await deps.nodes.exists(vmid, signal))) {
     // In a pool a guest is only when its restore has ended.
-    if (!(await node.isFree(vmid, signal))) {
+    if (await isUnseen(node, vmid, signal)) {
       recorder.step('not-removed', unseenGuest(vmid));
       return `${unseenGuest(vmid)}. ${byHand}`;
     }
@@ -342,6 +343,16 @@ async function destroyOwn(bench: RestoreBench, deps: DrillDeps, byHand: string):
   await deps.forgetGuest(vmid);
   recorder.step('removed', `scratch guest ${vmid} is destroyed`);
   return undefined;
+}
+
+/** Whether a guest is there that is seen by nobody. Where the token may not ask, the restore will tell. */
+async function isUnseen(node: NodePort, vmid: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    return !(await node.isFree(vmid, signal));
+  } catch (error) {
+    if (error instanceof ForbiddenError) return false;
+    throw error;
+  }
 }
 
 function unseenGuest(vmids: number | string): string {
