@@ -1,11 +1,5 @@
-import { ApiClient, FakeAgent, fakeIncarnation, FakeQuiesce, fakeStatus } from '@tacet/controller/testing';
-import {
-  decodeEnrolmentToken,
-  enrolmentSchema,
-  enrolResponseSchema,
-  type Operation,
-  operationSchema,
-} from '@tacet/protocol';
+import { enrolAgent, FakeAgent, fakeIncarnation, FakeQuiesce, fakeStatus } from '@tacet/controller/testing';
+import { type Operation, operationSchema } from '@tacet/protocol';
 import { connect, type ProxmoxClient } from '@tacet/proxmox';
 import { systemClock, Undo } from '@tacet/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -32,20 +26,12 @@ beforeEach(async () => {
 afterEach(() => undo[Symbol.asyncDispose]());
 
 async function enrolAndConnect(): Promise<void> {
-  const invitation = await house.api.expect(enrolmentSchema, 'POST', '/api/v1/guests/101/enrolments');
-  const { url, secret } = decodeEnrolmentToken(invitation.token);
   const incarnation = fakeIncarnation(101, originalMac);
-  const body = { secret, agentVersion: '0.0.0', incarnation };
-  const answered = await new ApiClient(url).expect(
-    enrolResponseSchema,
-    'POST',
-    '/api/v1/agents/enroll',
-    body,
-  );
+  const credential = await enrolAgent(house.api, 101, incarnation);
   const agent = await FakeAgent.connect({
     url: house.controller.agentUrl,
     fingerprint: house.controller.fingerprint,
-    credential: answered.credential,
+    credential,
     incarnation,
     status: fakeStatus('True'),
     answer: quiesce.answer.bind(quiesce),

@@ -40,6 +40,19 @@ function killAtThaw(vmid: number): { accepted: () => void; killed: Promise<void>
   return { accepted: accepted.resolve, killed: killed.promise };
 }
 
+/** The archive is being written, and the node has not answered that it should stop. @returns what lets it go on */
+async function killWhileItStops(vmid: number): Promise<ReturnType<typeof house.backend.close>> {
+  const gate = house.backend.close('archive');
+  await start(vmid, 'backups');
+  await gate.reached;
+  await house.written("json_extract(seen, '$.thaw.thawed') IS 1");
+  house.sim.setFault('pve1', 'daemon-hung');
+  await cancel(vmid);
+  await house.requestHangs();
+  await house.kill();
+  return gate;
+}
+
 /** Its agent comes back, and nothing is held, long before the end of its lease. */
 async function settled(vmid: number): Promise<Operation> {
   await house.connectAgent(vmid);
@@ -101,14 +114,7 @@ describe('a controller that is killed when it has taken a cancel', () => {
 
   it('and whose node has stopped the task meanwhile, knows why', async () => {
     const vmid = guests.stopped;
-    const gate = house.backend.close('archive');
-    await start(vmid, 'backups');
-    await gate.reached;
-    await house.written("json_extract(seen, '$.thaw.thawed') IS 1");
-    house.sim.setFault('pve1', 'daemon-hung');
-    await cancel(vmid);
-    await house.requestHangs();
-    await house.kill();
+    const gate = await killWhileItStops(vmid);
     house.sim.setFault('pve1', undefined);
     const [task] = await house.tasks('vzdump', vmid);
     house.sim.killWorker(task?.upid ?? '');
@@ -121,14 +127,7 @@ describe('a controller that is killed when it has taken a cancel', () => {
 
   it('and whose node has made the backup meanwhile, keeps it with the proof that was seen', async () => {
     const vmid = guests.made;
-    const gate = house.backend.close('archive');
-    await start(vmid, 'backups');
-    await gate.reached;
-    await house.written("json_extract(seen, '$.thaw.thawed') IS 1");
-    house.sim.setFault('pve1', 'daemon-hung');
-    await cancel(vmid);
-    await house.requestHangs();
-    await house.kill();
+    const gate = await killWhileItStops(vmid);
     gate.open();
     await expect.poll(async () => (await house.tasks('vzdump', vmid))[0]?.running).toBe(false);
     house.sim.setFault('pve1', undefined);

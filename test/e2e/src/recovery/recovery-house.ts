@@ -2,17 +2,16 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { ApiClient, FakeAgent, fakeIncarnation, FakeQuiesce, fakeStatus } from '@tacet/controller/testing';
-import { ControllerProcess } from '@tacet/demo';
 import {
-  type Backup,
-  backupListSchema,
-  decodeEnrolmentToken,
-  enrolmentSchema,
-  enrolResponseSchema,
-  type Operation,
-  operationListSchema,
-} from '@tacet/protocol';
+  ApiClient,
+  enrolAgent,
+  FakeAgent,
+  fakeIncarnation,
+  FakeQuiesce,
+  fakeStatus,
+} from '@tacet/controller/testing';
+import { ControllerProcess } from '@tacet/demo';
+import { type Backup, backupListSchema, type Operation, operationListSchema } from '@tacet/protocol';
 import { connect, type ListedTask, type ProxmoxClient } from '@tacet/proxmox';
 import { type PveSim, startPveSim } from '@tacet/pve-sim';
 import { systemClock, Undo } from '@tacet/runtime';
@@ -230,16 +229,7 @@ export class RecoveryHouse implements AsyncDisposable {
 
   async #enrol(vmid: number): Promise<void> {
     const api = await this.api();
-    const { token } = await api.expect(enrolmentSchema, 'POST', `/api/v1/guests/${vmid}/enrolments`);
-    const { url, secret } = decodeEnrolmentToken(token);
-    const body = { secret, agentVersion: '0.0.0', incarnation: fakeIncarnation(vmid, macOf(vmid)) };
-    const granted = await new ApiClient(url).expect(
-      enrolResponseSchema,
-      'POST',
-      '/api/v1/agents/enroll',
-      body,
-    );
-    this.#credentials.set(vmid, granted.credential);
+    this.#credentials.set(vmid, await enrolAgent(api, vmid, fakeIncarnation(vmid, macOf(vmid))));
   }
 
   async #clientFile(): Promise<{ url: string; fingerprint: string }> {
